@@ -1,0 +1,74 @@
+//! Money set aside for one call.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Outcome, Receipt};
+use crate::{
+    Code, Error, Result,
+    chat::Usage,
+    money::NanoDollars,
+    ports::{Record, Timestamp, Version},
+};
+
+/// Money set aside for one call of a provider. Ends in exactly one receipt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    pub(super) id: String,
+    pub(super) version: Version,
+    pub(super) terms: Terms,
+}
+
+impl Hold {
+    /// The id that the call's receipt will have.
+    pub fn receipt(&self) -> &str {
+        &self.terms.receipt
+    }
+
+    /// The model of the call.
+    pub fn model(&self) -> &str {
+        &self.terms.model
+    }
+
+    /// The receipt of the call, had it ended without using anything.
+    pub fn draft(&self, outcome: Outcome) -> Receipt {
+        Receipt {
+            id: self.terms.receipt.clone(),
+            tenant: self.terms.tenant.clone(),
+            key: self.terms.key.clone(),
+            operation: self.terms.operation.clone(),
+            model: self.terms.model.clone(),
+            started_at: self.terms.started_at,
+            duration_ms: 0,
+            wake_ms: None,
+            outcome,
+            error: None,
+            usage: Usage::default(),
+            cost: NanoDollars::default(),
+            correlation_id: self.terms.correlation_id.clone(),
+        }
+    }
+
+    pub(super) fn read(record: Record) -> Result<Self> {
+        let terms = serde_json::from_slice(&record.value).map_err(|error| {
+            Error::new(Code::Internal, "a stored hold cannot be read").caused_by(error)
+        })?;
+        Ok(Self { id: record.id, version: record.version, terms })
+    }
+}
+
+/// What is held, and for what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Terms {
+    pub(super) receipt: String,
+    pub(super) tenant: String,
+    pub(super) key: String,
+    pub(super) operation: String,
+    pub(super) model: String,
+    pub(super) started_at: Timestamp,
+    pub(super) amount: NanoDollars,
+    /// Whether the amount is held on a budget.
+    #[serde(default)]
+    pub(super) capped: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) correlation_id: Option<String>,
+}

@@ -1,0 +1,119 @@
+//! Messages and the parts they are made of.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Dialect, Extensions};
+
+/// One turn of a conversation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said, in order.
+    pub parts: Vec<Part>,
+    /// The speaker's name, where several share a role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Fields of the message that the vocabulary does not know.
+    #[serde(default, skip_serializing_if = "Extensions::is_empty")]
+    pub extensions: Extensions,
+}
+
+impl Message {
+    /// A message of one text part.
+    pub fn text(role: Role, text: impl Into<String>) -> Self {
+        let part = Part::Text { text: text.into(), cache: None };
+        Self { role, parts: vec![part], name: None, extensions: Extensions::default() }
+    }
+}
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Instructions that outrank everything.
+    System,
+    /// Instructions of the application's author (OpenAI's name for system on newer models).
+    Developer,
+    /// The person or program asking.
+    User,
+    /// The model.
+    Assistant,
+    /// The result of a tool call.
+    Tool,
+}
+
+/// A piece of a message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Part {
+    /// Plain text.
+    Text {
+        /// The text.
+        text: String,
+        /// Where the provider may end a cached prefix.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cache: Option<CacheHint>,
+    },
+    /// A picture.
+    Image(Image),
+    /// The model's thoughts.
+    Reasoning {
+        /// The thoughts as text; empty when the provider hides them.
+        text: String,
+        /// The provider's proof that it wrote them. Sent back unchanged.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signature: Option<String>,
+    },
+    /// The model asks for a tool to be run.
+    ToolCall {
+        /// Ties the result to the call.
+        id: String,
+        /// Which tool.
+        name: String,
+        /// JSON text, as the model wrote it: not necessarily valid.
+        arguments: String,
+    },
+    /// What a tool answered.
+    ToolResult {
+        /// The id of the call.
+        call_id: String,
+        /// The result.
+        parts: Vec<Self>,
+        /// Whether the tool failed.
+        #[serde(default)]
+        is_error: bool,
+    },
+    /// The model declines, and says so.
+    Refusal {
+        /// Its words.
+        text: String,
+    },
+    /// A part of one dialect that the vocabulary has no word for (audio, files): only a provider of
+    /// the same dialect understands it.
+    Other {
+        /// The dialect it comes from.
+        dialect: Dialect,
+        /// The part as it was sent.
+        value: Value,
+    },
+}
+
+/// A picture in a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    /// An `https:` URL, or a `data:` URI (RFC 2397) that holds the picture itself.
+    pub url: String,
+    /// How closely to look: `low`, `high` or `auto`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// A hint that the prompt up to here will be sent again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheHint {
+    /// How long to keep it, in the dialect's words (`5m`, `1h`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<String>,
+}

@@ -1,0 +1,216 @@
+//! The path of one request.
+//!
+//! ```text
+//! identify ─▶ route ─▶ admit ─▶ reserve ─▶ answer ─▶ deliver ─▶ settle
+//! ```
+//!
+//! [`Gateway::chat`] is that line, and the only place where stages meet. A stage is the module of the
+//! same name with one entry function; it takes what it needs and never calls another stage.
+
+mod admit;
+mod answer;
+mod closing;
+mod deliver;
+mod detached;
+mod identify;
+mod line;
+mod models;
+mod reserve;
+mod route;
+mod settle;
+mod state;
+
+use std::sync::Arc;
+
+use admit::Admission;
+use answer::Question;
+use tracing::instrument;
+
+use crate::{
+    Error, Result,
+    accounting::Ledger,
+    chat::{ChunkStream, Request},
+    inference::{Deadline, LocalModels, Provider, Target},
+    keys::{Caller, Fingerprint, Keys},
+    ports::{Host, HttpClient, ModelServers, Records},
+    settings::Settings,
+    telemetry::Metrics,
+};
+
+pub use state::{Check, Readiness};
+
+/// The outside of a gateway: what its entrypoint provides.
+#[derive(Clone, Debug)]
+pub struct Ports {
+    /// Time, randomness, background work.
+    pub host: Arc<dyn Host>,
+    /// Calls to providers.
+    pub http: Arc<dyn HttpClient>,
+    /// What is kept.
+    pub records: Arc<dyn Records>,
+    /// The servers of this machine's models, on hosts that can start processes.
+    pub models: Option<LocalServers>,
+}
+
+/// The servers of this machine's models, and the way to them.
+#[derive(Clone, Debug)]
+pub struct LocalServers {
+    /// Who starts and stops them.
+    pub servers: Arc<dyn ModelServers>,
+    /// Calls to them. They are on this machine, so no proxy may stand in between.
+    pub http: Arc<dyn HttpClient>,
+}
+
+/// What is known of a request beside its content.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// Ties log lines and the receipt to the request.
+    pub correlation_id: Option<String>,
+    /// Names the conversation that the request continues, in the caller's own words.
+    pub conversation: Option<String>,
+}
+
+/// A wired gateway; one per process. Clones are the same gateway.
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    settings: Arc<Settings>,
+    ports: Ports,
+    fixed_key: Option<Fingerprint>,
+    keys: Keys,
+    ledger: Ledger,
+    workers: admit::Workers,
+    lines: line::Lines,
+    provider: Option<Provider>,
+    local: Option<LocalModels>,
+    metrics: Metrics,
+    closing: closing::Closing,
+}
+
+/// An answer that has begun.
+pub struct Answer {
+    /// The id of its receipt, which exists when the stream has ended.
+    pub receipt: String,
+    /// The model that was asked.
+    pub model: String,
+    /// The answer. Its end comes after settlement; dropping it cancels the call and settles it too.
+    pub chunks: ChunkStream,
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer").field("receipt", &self.receipt).finish_non_exhaustive()
+    }
+}
+
+impl Gateway {
+    /// A gateway. Nothing is opened or called until a request needs it.
+    ///
+    /// Settings that contradict each other are an
+    /// [`InvalidRequest`](crate::Code::InvalidRequest) that names the setting.
+    pub fn new(settings: Settings, ports: Ports) -> Result<Self> {
+        let workers = admit::Workers::new(settings.workers);
+        let metrics = Metrics::new(workers.limit());
+        let provider = Target::from_settings(&settings)?
+            .map(|target| Provider::new(target, Arc::clone(&ports.http), Arc::clone(&ports.host)));
+        let keys = Keys::new(Arc::clone(&ports.records), Arc::clone(&ports.host));
+        let ledger = Ledger::new(
+            Arc::clone(&ports.records),
+            Arc::clone(&ports.host),
+            settings.hold_ttl(),
+            settings.receipt_retention,
+        );
+        let fixed_key = settings.api_key.as_ref().map(|key| Fingerprint::of(key.expose()));
+        if settings.models.is_some() && ports.models.is_none() {
+            let why = "DORMOUSE_MODELS: this host cannot start model servers";
+            return Err(Error::invalid("DORMOUSE_MODELS", why));
+        }
+        let settings = Arc::new(settings);
+        let local = ports.models.clone().map(|LocalServers { servers, http }| {
+            LocalModels::new(servers, http, Arc::clone(&ports.host), Arc::clone(&settings))
+        });
+        let lines = line::Lines::default();
+        Ok(Self {
+            settings,
+            ports,
+            fixed_key,
+            keys,
+            ledger,
+            workers,
+            lines,
+            provider,
+            local,
+            metrics,
+            closing: closing::Closing::default(),
+        })
+    }
+
+    /// Who shows `credential`, the text of an API key.
+    pub async fn identify(&self, credential: Option<&str>) -> Result<Caller> {
+        identify::identify(self.fixed_key.as_ref(), &self.keys, credential).await
+    }
+
+    /// Answers one chat request.
+    ///
+    /// Errors before the first event are returned here; later ones end the stream. What follows an
+    /// answer (settling it, writing its receipt) is part of the stream, because on serverless hosts
+    /// nothing runs after the response has ended.
+    #[instrument(
+        name = "chat",
+        skip_all,
+        fields(gen_ai.operation.name = "chat", gen_ai.request.model = request.model)
+    )]
+    pub async fn chat(&self, caller: &Caller, request: Request, origin: Origin) -> Result<Answer> {
+        let deadline = Deadline::after(Arc::clone(&self.ports.host), self.settings.request_timeout);
+        let (upstream, local) = (self.provider.as_ref(), self.local.as_ref());
+        let route = route::route(upstream, local, &self.settings, &request).await?;
+        let line = (&self.lines, self.settings.model_queue);
+        let Admission { slot, place } = admit::admit(&route, &self.workers, line, &self.metrics)?;
+        let claim = reserve::Claim::new(caller, &route, &request, origin.correlation_id);
+        let question = Question {
+            request: &request,
+            cap: claim.cap,
+            deadline: &deadline,
+            // Tenants may use the same names.
+            conversation: origin.conversation.map(|name| format!("{}/{name}", caller.tenant)),
+            place,
+            wake_timeout: self.settings.wake_timeout,
+        };
+        let mut settlement = reserve::reserve(self, caller.clone(), claim, slot).await?;
+        let receipt = settlement.receipt_id().unwrap_or_default().to_owned();
+        let answer = answer::answer(&route, question, &mut settlement);
+        let chunks = self.closing.unless(answer).await?;
+        let limits = deliver::Limits { deadline, closing: self.closing.clone() };
+        let chunks = deliver::deliver(&self.ports.host, chunks, settlement, limits);
+        Ok(Answer { receipt, model: route.model, chunks })
+    }
+
+    /// Ends every running answer with an error; each is settled as far as it came.
+    pub fn close(&self) {
+        self.closing.close();
+    }
+
+    /// The settings it runs with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The machine it runs on.
+    pub fn host(&self) -> &Arc<dyn Host> {
+        &self.ports.host
+    }
+
+    /// Its keys.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Its books.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Its metrics.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+}

@@ -1,0 +1,212 @@
+//! Calling a provider: any server that speaks the OpenAI API (llama.cpp, BitNet's llama-server, vLLM,
+//! LM Studio, Ollama's /v1, OpenAI, OpenRouter, DeepSeek, Zhipu, Vercel, Google's compatible endpoint).
+//!
+//! Nothing of what a provider sends is trusted: statuses, bodies and silences all have limits, and the
+//! gateway's own credential is struck out of whatever comes back.
+
+mod deadline;
+mod local;
+mod models;
+mod target;
+
+use std::{sync::Arc, time::Duration};
+
+use async_stream::try_stream;
+use bytes::{Bytes, BytesMut};
+pub use deadline::Deadline;
+use futures::{StreamExt, stream};
+use http::{Response, header::RETRY_AFTER};
+pub use local::LocalModels;
+pub use models::{Model, describe as describe_server};
+pub use target::Target;
+
+use crate::{
+    Code, Error, Result,
+    chat::{ChunkStream, Dialect, Request},
+    ports::{ByteStream, Host, HttpClient},
+    wire::openai_chat::{self, AnswerDecoder, Outgoing, Verbatim},
+};
+
+/// The largest whole answer that is read from a provider.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
+/// The most that is read of a provider's error.
+const MAX_ERROR_BYTES: usize = 64 << 10;
+/// How long the list of a provider's models may take.
+const LIST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub struct Unanswered {
+    /// What to tell the caller.
+    pub error: Error,
+    /// Whether the provider said no, or was not there: then it did not work for the call.
+    pub refused: bool,
+}
+
+impl Unanswered {
+    fn refused(error: Error) -> Self {
+        Self { error, refused: true }
+    }
+
+    fn broken(error: Error) -> Self {
+        Self { error, refused: false }
+    }
+}
+
+/// A provider that can be called. Clones share its connections.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    target: Arc<Target>,
+    http: Arc<dyn HttpClient>,
+    host: Arc<dyn Host>,
+}
+
+impl Provider {
+    /// The provider at `target`, reached through `http`.
+    pub fn new(target: Target, http: Arc<dyn HttpClient>, host: Arc<dyn Host>) -> Self {
+        Self { target: Arc::new(target), http, host }
+    }
+
+    /// The wire format it speaks.
+    pub fn dialect(&self) -> Dialect {
+        Dialect::OpenAiChat
+    }
+
+    /// Asks `model` and returns when the answer begins.
+    ///
+    /// An error before that is returned here; a later one ends the stream. `cap` lowers the request's
+    /// limit of output tokens, or sets one. Dropping the future or the stream ends the call.
+    pub async fn chat(
+        &self,
+        request: &Request,
+        model: &str,
+        cap: Option<u32>,
+        deadline: &Deadline,
+    ) -> Result<ChunkStream, Unanswered> {
+        let outgoing = Outgoing {
+            model,
+            max_output_tokens: cap,
+            max_tokens_field: self.target.max_tokens_field(),
+            stream: request.stream.is_some(),
+            slot: self.target.slot,
+        };
+        let wire = openai_chat::encode_request(request, &outgoing)
+            .and_then(|body| self.target.post("chat/completions", body, outgoing.stream))
+            .map_err(Unanswered::refused)?;
+        let response = self.head(wire, deadline, self.target.first_byte_timeout).await?;
+        let same = request.original.as_ref().is_some_and(|it| it.dialect == self.dialect());
+        // A server may stream unasked, or answer whole when asked to stream; then its bytes are not
+        // what the caller waits for.
+        if is_event_stream(&response) {
+            let hide_usage = request.stream.is_some_and(|options| !options.include_usage);
+            let pass = same && request.stream.is_some();
+            let decoder = AnswerDecoder::new(Verbatim { pass, hide_usage });
+            return Ok(self.streamed(response.into_body(), decoder, deadline.clone()));
+        }
+        let pass = same && request.stream.is_none();
+        let body = self.collect(response.into_body(), deadline, MAX_ANSWER_BYTES).await;
+        let chunk = body.and_then(|body| openai_chat::decode_answer(body, pass));
+        let chunk = chunk.map_err(|error| Unanswered::broken(self.clean(error)))?;
+        Ok(stream::iter([Ok(chunk)]).boxed())
+    }
+
+    /// Lists the provider's models, as it describes them.
+    pub async fn models(&self) -> Result<Vec<Model>> {
+        let deadline = Deadline::after(Arc::clone(&self.host), LIST_TIMEOUT);
+        let asked = self.head(self.target.get("models")?, &deadline, LIST_TIMEOUT).await;
+        let response = asked.map_err(|unanswered| unanswered.error)?;
+        let body = self.collect(response.into_body(), &deadline, MAX_ANSWER_BYTES).await?;
+        models::decode(&body)
+    }
+
+    /// Sends a request and waits for a success status.
+    async fn head(
+        &self,
+        request: http::Request<Bytes>,
+        deadline: &Deadline,
+        patience: Duration,
+    ) -> Result<Response<ByteStream>, Unanswered> {
+        let sent = deadline.within(patience, self.http.send(request)).await;
+        let sent = sent.unwrap_or_else(|| Err(late("did not begin to answer in time")));
+        let response = sent.map_err(|error| match error.code() {
+            Code::UpstreamUnreachable => Unanswered::refused(error),
+            _ => Unanswered::broken(error),
+        })?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let retry_after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+            .map(Duration::from_secs);
+        // The error's own words are worth having, but a status alone must do if they do not come.
+        let body = self.collect(response.into_body(), deadline, MAX_ERROR_BYTES).await;
+        let body = body.unwrap_or_else(|error| {
+            tracing::debug!(error = &error as &dyn std::error::Error, "an error body broke off");
+            Bytes::new()
+        });
+        let error = openai_chat::decode_error(status.as_u16(), retry_after, &body);
+        Err(Unanswered::refused(self.clean(error)))
+    }
+
+    /// Decodes a streamed body as it arrives.
+    fn streamed(
+        &self,
+        mut body: ByteStream,
+        mut decoder: AnswerDecoder,
+        deadline: Deadline,
+    ) -> ChunkStream {
+        let this = self.clone();
+        try_stream! {
+            while !decoder.is_done() {
+                let Some(bytes) = this.next(&mut body, &deadline).await? else { break };
+                for chunk in decoder.push(&bytes).map_err(|error| this.clean(error))? {
+                    yield chunk;
+                }
+            }
+            for chunk in decoder.finish().map_err(|error| this.clean(error))? {
+                yield chunk;
+            }
+        }
+        .boxed()
+    }
+
+    async fn collect(
+        &self,
+        mut body: ByteStream,
+        deadline: &Deadline,
+        limit: usize,
+    ) -> Result<Bytes> {
+        let mut collected = BytesMut::new();
+        while let Some(bytes) = self.next(&mut body, deadline).await? {
+            if collected.len() + bytes.len() > limit {
+                return Err(Error::new(Code::UpstreamInvalid, "the provider's answer is too long"));
+            }
+            collected.extend_from_slice(&bytes);
+        }
+        Ok(collected.freeze())
+    }
+
+    async fn next(&self, body: &mut ByteStream, deadline: &Deadline) -> Result<Option<Bytes>> {
+        let next = deadline.within(self.target.idle_timeout, body.next()).await;
+        next.ok_or_else(|| late("stopped in the middle of its answer"))?.transpose()
+    }
+
+    fn clean(&self, error: Error) -> Error {
+        self.target.secrets().fold(error, Error::without)
+    }
+}
+
+fn is_event_stream(response: &Response<ByteStream>) -> bool {
+    response
+        .headers()
+        .get(http::header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.trim_start().starts_with("text/event-stream"))
+}
+
+fn late(what: &str) -> Error {
+    Error::new(Code::UpstreamTimeout, format!("the provider {what}"))
+}

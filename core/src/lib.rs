@@ -1,0 +1,37 @@
+//! The gateway, without the world it runs in.
+//!
+//! Read the modules in this order; each one only uses those above it.
+//!
+//! | module        | holds                                                                |
+//! |---------------|----------------------------------------------------------------------|
+//! | [`error`]     | the one error type, its codes, and what a caller can do about each   |
+//! | [`money`]     | integer nano-dollars and the prices of models                        |
+//! | [`chat`]      | the vocabulary: requests, messages, events, usage, their grammar     |
+//! | [`ports`]     | the traits through which the gateway reaches the outside             |
+//! | [`memory`]    | in-process implementation of the storage port                        |
+//! | [`wire`]      | providers' and clients' bytes to and from the vocabulary             |
+//! | [`settings`]  | every setting: name, default, help text                              |
+//! | [`inference`] | calling a provider over the HTTP port                                |
+//! | [`accounting`]| budgets, holds and receipts on top of the storage port               |
+//! | [`keys`]      | API keys: minted, stored as digests, verified                        |
+//! | [`telemetry`] | the metrics of the process                                           |
+//! | [`gateway`]   | the pipeline one request walks through, one module per stage         |
+//!
+//! **Invariant.** This crate performs no I/O, reads no clock, no environment and no randomness, and
+//! spawns nothing. It compiles for `wasm32-wasip2` exactly as it does for Linux. `core/clippy.toml`
+//! and `tests/system/tests/layering.rs` hold it to that.
+
+pub mod accounting;
+pub mod chat;
+pub mod error;
+pub mod gateway;
+pub mod inference;
+pub mod keys;
+pub mod memory;
+pub mod money;
+pub mod ports;
+pub mod settings;
+pub mod telemetry;
+pub mod wire;
+
+pub use error::{Code, Error, Kind, Result};

@@ -1,0 +1,18 @@
+//! The traits through which the gateway reaches the outside.
+//!
+//! A port is the *least* an outside system must do; conveniences belong next to their only caller.
+//! Ports are object safe and `Send + Sync`, held as `Arc<dyn Port>`. The contract of each port is a
+//! list of clauses, and every clause is a check in `dormouse-testkit` that all implementations run.
+
+mod host;
+mod http_client;
+mod model_servers;
+mod records;
+
+pub use host::{Host, Timestamp, hex};
+pub use http_client::{ByteStream, HttpClient};
+pub use model_servers::{Lease, ModelHistory, ModelServer, ModelServers, ServerState};
+pub use records::{
+    Commit, MAX_ID_BYTES, MAX_VALUE_BYTES, MAX_WRITES, Outcome, Page, Record, Records, Refusal,
+    TOKEN_MEMORY, Version, When, Write,
+};

@@ -1,0 +1,257 @@
+//! Every setting: its name, default and meaning, written once.
+//!
+//! The flags and the help of the command line, the table in the README and the errors for wrong
+//! values are all made from [`SETTINGS`]. Whoever owns the process looks the names up (in its
+//! arguments, environment or Spin variables) and passes the texts to [`Settings::read`].
+
+mod models;
+mod value;
+
+use std::time::Duration;
+
+pub use models::{LocalModel, ModelList};
+use value::Value;
+pub use value::{Auth, Headers, LogFormat, Prices, Secret, Size};
+
+use crate::{Code, Error, Result};
+
+/// One setting, for help texts and look-ups.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// The name of the flag, without dashes in front: `body-limit`.
+    pub flag: &'static str,
+    /// What stands for the value in help texts.
+    pub value: &'static str,
+    /// The value if nothing is given; `None` if it then stays unset.
+    pub default: Option<&'static str>,
+    /// What it does.
+    pub help: &'static str,
+}
+
+impl Setting {
+    /// The name of the environment variable: `DORMOUSE_BODY_LIMIT`.
+    pub fn variable(&self) -> String {
+        format!("DORMOUSE_{}", self.flag.replace('-', "_").to_uppercase())
+    }
+}
+
+macro_rules! settings {
+    ($($field:ident: $type:ty, $flag:literal, $value:literal, $default:expr, $help:literal;)*) => {
+        /// The settings of a gateway. `Debug` shows no secrets.
+        #[derive(Clone, Debug)]
+        pub struct Settings {
+            $(#[doc = $help] pub $field: $type,)*
+        }
+
+        /// Every setting, in the order of the documentation.
+        pub const SETTINGS: &[Setting] = &[
+            $(Setting { flag: $flag, value: $value, default: $default, help: $help }),*
+        ];
+
+        impl Settings {
+            /// Reads every setting with `look_up`, which is given the name of its environment
+            /// variable. A value that cannot be used is an
+            /// [`InvalidRequest`](Code::InvalidRequest) that names the variable.
+            pub fn read(look_up: impl Fn(&str) -> Option<String>) -> Result<Self> {
+                let mut settings = SETTINGS.iter();
+                let mut next = || {
+                    let setting = settings.next();
+                    let name = setting.map(Setting::variable).unwrap_or_default();
+                    let given = look_up(&name).filter(|text| !text.trim().is_empty());
+                    let default = setting.and_then(|setting| setting.default);
+                    (name, given.or_else(|| default.map(str::to_owned)))
+                };
+                let settings = Self { $($field: parse::<$type>(next())?,)* };
+                settings.check()
+            }
+        }
+    };
+}
+
+settings! {
+    listen: String, "listen", "ADDRESS", Some("127.0.0.1:8080"),
+        "Where to listen. `PORT`, as container platforms set it, means 0.0.0.0 and that port.";
+    upstream: Option<String>, "upstream", "URL", None,
+        "Base URL of an OpenAI-compatible server, ending in /v1. Models pass through by name.";
+    upstream_api_key: Option<Secret>, "upstream-api-key", "KEY", None,
+        "The credential for the upstream. Never shown to callers, in errors or in logs.";
+    upstream_auth: Auth, "upstream-auth", "SCHEME", Some("bearer"),
+        "How the upstream wants its credential: bearer, x-api-key or none.";
+    upstream_headers: Headers, "upstream-headers", "JSON", Some("{}"),
+        "Further headers for the upstream, as a JSON object of strings.";
+    upstream_proxy: Option<Secret>, "upstream-proxy", "URL", None,
+        "Proxy for calls to the upstream: http://, https:// or socks5://. Native hosts only.";
+    upstream_connect_timeout: Duration, "upstream-connect-timeout", "DURATION", Some("5s"),
+        "How long a connection to the upstream may take.";
+    upstream_first_byte_timeout: Duration, "upstream-first-byte-timeout", "DURATION", Some("5m"),
+        "How long the upstream may take to begin its answer.";
+    upstream_idle_timeout: Duration, "upstream-idle-timeout", "DURATION", Some("5m"),
+        "How long the upstream may be silent within its answer.";
+    default_model: Option<String>, "default-model", "NAME", None,
+        "The model of requests that name none.";
+    prices: Prices, "prices", "JSON", Some("{}"),
+        "Dollars per million tokens, by model, `*` for all others: {\"gpt-5\": {\"input\": \"1.25\", \"cached_input\": \"0.125\", \"cache_write\": \"1.25\", \"output\": \"10\", \"reasoning\": \"10\"}}. A model without a price is free.";
+    max_output_tokens: u32, "max-output-tokens", "TOKENS", Some("4096"),
+        "The output limit of a request that names none, where its model has a price and its key a budget.";
+    models: Option<ModelList>, "models", "LIST", None,
+        "Models of this machine, started when asked for: GGUF files and folders, separated by commas, or a JSON list of these and of objects {\"name\": …, \"path\": …, \"command\": …, \"memory\": \"4GB\", \"priority\": 1, \"preload\": true, \"concurrency\": 4}.";
+    model_command: String, "model-command", "TEMPLATE", Some("llama-server -m {model} --port {port} --host 127.0.0.1"),
+        "What starts a model's server; {model} stands for its path, or its name if it has none, and {port} for a free port.";
+    model_idle_timeout: Duration, "model-idle-timeout", "DURATION", Some("5m"),
+        "How long a model's server is kept without a request; then it is stopped.";
+    model_health_timeout: Duration, "model-health-timeout", "DURATION", Some("5m"),
+        "How long a model's server may take to become healthy; then its start has failed.";
+    models_max: Option<u32>, "models-max", "COUNT", None,
+        "How many models may be loaded at once; the least recently used idle one makes room. Unset, as many as fit.";
+    models_memory: Option<Size>, "models-memory", "SIZE", None,
+        "How much memory loaded models may take together. Unset, no limit.";
+    model_queue: u32, "model-queue", "COUNT", Some("100"),
+        "How many requests may wait for one model; more are answered 429.";
+    wake_timeout: Duration, "wake-timeout", "DURATION", Some("60s"),
+        "How long a request that is not streamed waits for its model to wake; then it is answered 503. Streamed ones wait on, kept alive.";
+    store: Option<String>, "store", "URL", None,
+        "Where keys, budgets and receipts are kept: sqlite:///path/to/file.db or memory:. Unset, a SQLite file in the data directory.";
+    data: Option<String>, "data", "DIRECTORY", None,
+        "The data directory. Unset, dormouse under $XDG_DATA_HOME or ~/.local/share.";
+    api_key: Option<Secret>, "api-key", "KEY", None,
+        "A fixed administrator's key, at least 16 characters, instead of one made at the first start.";
+    workers: Option<u32>, "workers", "COUNT", None,
+        "How many requests may run at once; more are answered 429. Unset, 10 for each core.";
+    body_limit: Size, "body-limit", "SIZE", Some("32MB"),
+        "The largest request body.";
+    request_timeout: Duration, "request-timeout", "DURATION", Some("10m"),
+        "The longest a request may run, its answer included.";
+    hold_ttl: Option<Duration>, "hold-ttl", "DURATION", None,
+        "When money held for a request that never came back is free again; longer than the request timeout. Unset, one minute longer.";
+    receipt_retention: Duration, "receipt-retention", "DURATION", Some("90d"),
+        "How long receipts are kept.";
+    headers_within: Duration, "headers-within", "DURATION", Some("1s"),
+        "How long a streamed request waits for the upstream's status before its headers are sent.";
+    keep_alive: Duration, "keep-alive", "DURATION", Some("10s"),
+        "The longest silence in a stream; then a comment is sent.";
+    drain_timeout: Duration, "drain-timeout", "DURATION", Some("30s"),
+        "How long running requests may take to end after SIGTERM.";
+    log: String, "log", "FILTER", Some("info"),
+        "What to log: error, warn, info, debug, trace, or a filter such as dormouse_core=debug,info.";
+    log_format: LogFormat, "log-format", "FORMAT", Some("auto"),
+        "text, json, or auto: text on a terminal, JSON otherwise.";
+}
+
+/// All settings as a Markdown table, for the README.
+pub fn markdown_table() -> String {
+    let mut table = "| flag | variable | default | meaning |\n|---|---|---|---|\n".to_owned();
+    for setting in SETTINGS {
+        let default = setting.default.map(|default| format!("`{default}`")).unwrap_or_default();
+        let (flag, variable, help) = (setting.flag, setting.variable(), setting.help);
+        table.push_str(&format!("| `--{flag}` | `{variable}` | {default} | {help} |\n"));
+    }
+    table
+}
+
+impl Settings {
+    /// When money that is held for a request may be given to others.
+    pub fn hold_ttl(&self) -> Duration {
+        self.hold_ttl.unwrap_or(self.request_timeout + Duration::from_secs(60))
+    }
+
+    /// The model that a request means: the one it names, or if it names none, the default.
+    pub fn model_of<'a>(&'a self, named: &'a str) -> Option<&'a str> {
+        Some(named).filter(|named| !named.is_empty()).or(self.default_model.as_deref())
+    }
+
+    fn check(self) -> Result<Self> {
+        let wrong = |name: &'static str, why: &'static str| Err(Error::invalid(name, why));
+        if self.hold_ttl() <= self.request_timeout {
+            return wrong(
+                "DORMOUSE_HOLD_TTL",
+                "DORMOUSE_HOLD_TTL must be longer than DORMOUSE_REQUEST_TIMEOUT, or a running request could lose its money",
+            );
+        }
+        if self.keep_alive.is_zero() {
+            return wrong("DORMOUSE_KEEP_ALIVE", "DORMOUSE_KEEP_ALIVE must be longer than nothing");
+        }
+        if self.workers == Some(0) {
+            return wrong("DORMOUSE_WORKERS", "DORMOUSE_WORKERS must be at least 1");
+        }
+        if self.models_max == Some(0) {
+            return wrong("DORMOUSE_MODELS_MAX", "DORMOUSE_MODELS_MAX must be at least 1");
+        }
+        if self.max_output_tokens == 0 {
+            return wrong(
+                "DORMOUSE_MAX_OUTPUT_TOKENS",
+                "DORMOUSE_MAX_OUTPUT_TOKENS must be at least 1",
+            );
+        }
+        if self.api_key.as_ref().is_some_and(|key| key.expose().len() < 16) {
+            return wrong("DORMOUSE_API_KEY", "DORMOUSE_API_KEY must have at least 16 characters");
+        }
+        if let Some(url) = &self.upstream
+            && !url.starts_with("http://")
+            && !url.starts_with("https://")
+        {
+            return wrong(
+                "DORMOUSE_UPSTREAM",
+                "DORMOUSE_UPSTREAM must begin with http:// or https://",
+            );
+        }
+        Ok(self)
+    }
+}
+
+fn parse<T: Value>((name, text): (String, Option<String>)) -> Result<T> {
+    T::parse(text.as_deref().map(str::trim))
+        .map_err(|why| Error::new(Code::InvalidRequest, format!("{name}: {why}")).at(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Settings> {
+        let find = |name: &str| {
+            pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        };
+        Settings::read(find)
+    }
+
+    #[test]
+    fn defaults_are_complete() {
+        let settings = read(&[]).unwrap();
+        assert_eq!(settings.listen, "127.0.0.1:8080");
+        assert_eq!(settings.body_limit, Size(32 << 20));
+        assert_eq!(settings.hold_ttl(), Duration::from_secs(660));
+        assert_eq!(settings.upstream, None);
+    }
+
+    #[test]
+    fn a_wrong_value_names_its_variable() {
+        for (name, value) in [
+            ("DORMOUSE_BODY_LIMIT", "big"),
+            ("DORMOUSE_KEEP_ALIVE", "10"),
+            ("DORMOUSE_KEEP_ALIVE", "0s"),
+            ("DORMOUSE_WORKERS", "0"),
+            ("DORMOUSE_WORKERS", "many"),
+            ("DORMOUSE_PRICES", r#"{"m": {"input": "-1", "output": "1"}}"#),
+            ("DORMOUSE_PRICES", r#"{"m": {"inputs": "1"}}"#),
+            ("DORMOUSE_UPSTREAM", "localhost:8080"),
+            ("DORMOUSE_UPSTREAM_AUTH", "basic"),
+            ("DORMOUSE_UPSTREAM_HEADERS", r#"{"x y": "1"}"#),
+            ("DORMOUSE_API_KEY", "short"),
+            ("DORMOUSE_HOLD_TTL", "10s"),
+            ("DORMOUSE_MODELS", "[{}]"),
+            ("DORMOUSE_MODELS", r#"[{"path": "a.gguf", "memory": "4"#),
+            ("DORMOUSE_MODELS_MAX", "0"),
+            ("DORMOUSE_MODELS_MEMORY", "all"),
+        ] {
+            let error = read(&[(name, value)]).unwrap_err();
+            assert_eq!(error.param(), Some(name), "{name}={value}: {error}");
+            assert!(error.message().contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let settings = read(&[("DORMOUSE_API_KEY", "sk-0123456789abcdef")]).unwrap();
+        assert!(!format!("{settings:?}").contains("0123456789abcdef"));
+    }
+}

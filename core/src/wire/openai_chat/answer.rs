@@ -1,0 +1,184 @@
+//! Reading a provider's answer, streamed or whole.
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+use super::{
+    assembly::Out,
+    chunk::{Reader, Shape},
+};
+use crate::{
+    Code, Error, Result,
+    chat::{Chunk, Event, Source},
+    wire::sse::{self, Frame},
+};
+
+/// Which of the provider's bytes the caller may see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Verbatim {
+    /// The caller speaks this format too: bytes may pass through.
+    pub pass: bool,
+    /// The caller did not ask for token counts.
+    pub hide_usage: bool,
+}
+
+/// Reads a streamed answer. Whatever the provider sends, what comes out is a sequence that
+/// [`Grammar`](crate::chat::Grammar) accepts, or an error.
+#[derive(Debug)]
+pub struct AnswerDecoder {
+    verbatim: Verbatim,
+    sse: sse::Decoder,
+    reader: Reader,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Reading,
+    /// The provider said that it was done.
+    Done,
+    /// An error came after chunks that had to be returned first.
+    Failed(Option<Error>),
+}
+
+impl AnswerDecoder {
+    /// A decoder for one answer.
+    pub fn new(verbatim: Verbatim) -> Self {
+        Self {
+            verbatim,
+            sse: sse::Decoder::default(),
+            reader: Reader::default(),
+            state: State::Reading,
+        }
+    }
+
+    /// Whether nothing more is to be read: call [`finish`](Self::finish).
+    pub fn is_done(&self) -> bool {
+        !matches!(self.state, State::Reading)
+    }
+
+    /// Takes the next bytes of the body. An error that comes behind something worth having is kept for
+    /// [`finish`](Self::finish).
+    ///
+    /// # Errors
+    ///
+    /// The provider's own error if it sent one, [`Code::UpstreamInvalid`] if what it sent is no answer.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<Chunk>> {
+        let mut chunks = Vec::new();
+        if self.is_done() {
+            return Ok(chunks);
+        }
+        for frame in self.sse.push(bytes)? {
+            if let Err(error) = self.frame(frame, &mut chunks) {
+                if chunks.is_empty() {
+                    self.state = State::Failed(None);
+                    return Err(error);
+                }
+                self.state = State::Failed(Some(error));
+            }
+            if self.is_done() {
+                break;
+            }
+        }
+        Ok(chunks)
+    }
+
+    /// Ends the answer, at the end of the body or when [`is_done`](Self::is_done) says so.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::UpstreamFailed`] if the answer is incomplete, or the error that [`push`](Self::push) kept.
+    pub fn finish(&mut self) -> Result<Vec<Chunk>> {
+        let mut chunks = Vec::new();
+        if let State::Reading = self.state
+            && let Some(frame) = self.sse.finish()
+            && (frame.data.trim() == DONE || serde_json::from_str::<Value>(&frame.data).is_ok())
+        {
+            self.frame(frame, &mut chunks)?;
+        }
+        match &mut self.state {
+            State::Failed(Some(_)) => {}
+            State::Done if self.reader.has_choices() && !self.reader.finished() => {
+                let mut out = Out::default();
+                self.reader.finish(&mut out)?;
+                chunks.push(Chunk { events: out.events, verbatim: None });
+                return Ok(chunks);
+            }
+            State::Reading | State::Done if self.reader.finished() => return Ok(chunks),
+            _ => {}
+        }
+        let failure = match &mut self.state {
+            State::Failed(error) => error.take(),
+            _ => None,
+        };
+        Err(failure
+            .unwrap_or_else(|| Error::new(Code::UpstreamFailed, "the provider's answer broke off")))
+    }
+
+    fn frame(&mut self, frame: Frame, chunks: &mut Vec<Chunk>) -> Result<()> {
+        let data = frame.data.trim();
+        if data.is_empty() {
+            chunks.push(Event::Ping.into());
+            return Ok(());
+        }
+        if data == DONE {
+            self.state = State::Done;
+            return Ok(());
+        }
+        let mut out = Out::default();
+        let (silent, shows_usage) = self.read(data, &mut out)?;
+        // Once events and bytes differ, they cannot be brought together again.
+        self.verbatim.pass &= !out.inexact;
+        let verbatim = match (shows_usage && self.verbatim.hide_usage, silent) {
+            _ if !self.verbatim.pass => None,
+            (false, _) => Some(frame.raw),
+            (true, true) => Some(Bytes::new()),
+            (true, false) => None,
+        };
+        // Counts that are not in the bytes must reach a caller who asked for them some other way.
+        let counted =
+            |event: &mut Event| matches!(event, Event::Usage(it) if it.source != Source::Reported);
+        let counts: Vec<Event> = out.events.extract_if(.., counted).collect();
+        if !out.events.is_empty() || verbatim.is_some() {
+            chunks.push(Chunk { events: out.events, verbatim });
+        }
+        chunks.extend(counts.into_iter().map(Chunk::from));
+        Ok(())
+    }
+
+    /// Reads the object in a frame. Says whether it has no choices, and whether it has token counts.
+    fn read(&mut self, data: &str, out: &mut Out) -> Result<(bool, bool)> {
+        if let Some(plain) = self.reader.plain(data, out) {
+            return plain.map(|()| (false, false));
+        }
+        let object: Map<String, Value> = serde_json::from_str(data).map_err(unreadable)?;
+        let silent = object.get("choices").and_then(Value::as_array).is_none_or(Vec::is_empty);
+        let shows_usage = object.get("usage").is_some_and(|usage| !usage.is_null());
+        self.reader.read(object, Shape::Chunk, out)?;
+        Ok((silent, shows_usage))
+    }
+}
+
+/// What ends a stream. It is written anew for every caller, so it is no part of a chunk.
+pub(super) const DONE: &str = "[DONE]";
+
+/// Reads a whole answer. `pass`: the caller speaks this format too.
+///
+/// # Errors
+///
+/// The provider's own error if it sent one with a success status, [`Code::UpstreamInvalid`] if the body
+/// is no answer.
+pub fn decode_answer(body: Bytes, pass: bool) -> Result<Chunk> {
+    let object: Map<String, Value> = serde_json::from_slice(&body).map_err(unreadable)?;
+    let mut reader = Reader::default();
+    let mut out = Out::default();
+    reader.read(object, Shape::Whole, &mut out)?;
+    if !reader.has_choices() {
+        return Err(Error::new(Code::UpstreamInvalid, "the provider's answer has no choices"));
+    }
+    Ok(Chunk { events: out.events, verbatim: (pass && !out.inexact).then_some(body) })
+}
+
+fn unreadable(error: serde_json::Error) -> Error {
+    Error::new(Code::UpstreamInvalid, "the provider's answer cannot be read").caused_by(error)
+}

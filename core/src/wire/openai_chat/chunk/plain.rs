@@ -1,0 +1,180 @@
+//! The chunk that nearly every chunk is: one more word of one choice, and nothing else that is new.
+//!
+//! It is read without building the object. Whatever is not exactly that, or looks unusual in any way,
+//! is left to [`Reader::read`], which says the same of such a chunk.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, de::IgnoredAny};
+
+use super::{Out, Reader, Voice};
+use crate::Result;
+
+/// A field of any other name makes a chunk unusual, and so does a field that comes twice.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Plain<'a> {
+    #[serde(rename = "id")]
+    _id: Option<IgnoredAny>,
+    #[serde(rename = "object")]
+    _object: Option<IgnoredAny>,
+    #[serde(rename = "created")]
+    _created: Option<IgnoredAny>,
+    #[serde(rename = "model")]
+    _model: Option<IgnoredAny>,
+    #[serde(rename = "obfuscation")]
+    _obfuscation: Option<IgnoredAny>,
+    #[serde(borrow)]
+    system_fingerprint: Option<Text<'a>>,
+    #[serde(borrow)]
+    service_tier: Option<Text<'a>>,
+    usage: Option<IgnoredAny>,
+    #[serde(borrow)]
+    choices: [Choice<'a>; 1],
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Choice<'a> {
+    #[serde(default)]
+    index: u32,
+    #[serde(borrow)]
+    delta: Delta<'a>,
+    logprobs: Option<IgnoredAny>,
+    finish_reason: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Delta<'a> {
+    #[serde(rename = "role")]
+    _role: Option<IgnoredAny>,
+    #[serde(borrow)]
+    content: Option<Text<'a>>,
+    #[serde(borrow)]
+    reasoning_content: Option<Text<'a>>,
+    refusal: Option<IgnoredAny>,
+    tool_calls: Option<IgnoredAny>,
+    function_call: Option<IgnoredAny>,
+}
+
+/// Borrowed where nothing is escaped; serde would copy a bare `Cow` inside an `Option`.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Reader {
+    /// Takes the next object if it is a plain one. `None`: it is not, and nothing was taken.
+    pub(in super::super) fn plain(&mut self, data: &str, out: &mut Out) -> Option<Result<()>> {
+        if !self.started {
+            return None;
+        }
+        let plain: Plain<'_> = serde_json::from_str(data).ok()?;
+        let Plain { system_fingerprint, service_tier, usage, choices: [choice], .. } = plain;
+        let Choice { index, delta, logprobs, finish_reason } = choice;
+        let Delta { content, reasoning_content, refusal, tool_calls, function_call, .. } = delta;
+        let more = [usage, logprobs, finish_reason, refusal, tool_calls, function_call];
+        let told = self.was_told("system_fingerprint", system_fingerprint)
+            && self.was_told("service_tier", service_tier);
+        if more.iter().any(Option::is_some) || !told {
+            return None;
+        }
+        let assembly = self.choices.get_mut(&index).filter(|choice| !choice.finished())?;
+        let said = [(Voice::Reasoning, reasoning_content), (Voice::Text, content)];
+        let mut said = said.into_iter().filter_map(|(voice, text)| Some((voice, text?)));
+        Some(said.try_for_each(|(voice, text)| assembly.say(voice, &text.0, out)))
+    }
+
+    fn was_told(&self, field: &str, value: Option<Text<'_>>) -> bool {
+        value.is_none_or(|value| {
+            self.told.get(field).and_then(|told| told.as_str()) == Some(&*value.0)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value};
+
+    use super::{super::Shape, *};
+    use crate::chat::Event;
+
+    const FIRST: &str = r#"{"id":"1","object":"chat.completion.chunk","created":1,"model":"m","system_fingerprint":"f","choices":[{"index":0,"delta":{"role":"assistant","content":"Well"},"finish_reason":null}]}"#;
+
+    fn begun() -> Reader {
+        let mut reader = Reader::default();
+        read(&mut reader, FIRST);
+        reader
+    }
+
+    fn read(reader: &mut Reader, data: &str) -> (Vec<Event>, bool) {
+        let object: Map<String, Value> = serde_json::from_str(data).unwrap();
+        let mut out = Out::default();
+        reader.read(object, Shape::Chunk, &mut out).unwrap();
+        (out.events, out.inexact)
+    }
+
+    fn plain(reader: &mut Reader, data: &str) -> Option<(Vec<Event>, bool)> {
+        let mut out = Out::default();
+        reader.plain(data, &mut out)?.unwrap();
+        Some((out.events, out.inexact))
+    }
+
+    #[test]
+    fn a_plain_chunk_means_what_it_means_to_the_reader_of_all_chunks() {
+        for data in [
+            r#"{"id":"1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":" so"},"finish_reason":null}]}"#,
+            r#"{"id":2,"choices":[{"delta":{"content":" \"so\" \u00e9"}}]}"#,
+            r#"{"choices":[{"finish_reason":null,"index":0,"delta":{"content":" so"}}],"system_fingerprint":"f","obfuscation":"xyz"}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":" so","refusal":null,"tool_calls":null},"logprobs":null}],"service_tier":null,"usage":null}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":"so","reasoning_content":"hm"}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":null}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{}}]}"#,
+        ] {
+            let (mut one, mut other) = (begun(), begun());
+            assert_eq!(plain(&mut one, data), Some(read(&mut other, data)), "{data}");
+            assert_eq!(one.told, other.told, "{data}");
+            let last =
+                r#"{"choices":[{"index":0,"delta":{"content":"."},"finish_reason":"stop"}]}"#;
+            assert_eq!(read(&mut one, last), read(&mut other, last), "{data}");
+        }
+    }
+
+    #[test]
+    fn whatever_says_more_is_not_plain() {
+        let mut reader = begun();
+        for data in [
+            r#"{"choices":[]}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":"a"}},{"index":1,"delta":{"content":"b"}}]}"#,
+            r#"{"choices":[{"index":1,"delta":{"content":"a"}}]}"#,
+            r#"{"choices":[{"index":0.0,"delta":{"content":"a"}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":"a"},"logprobs":{}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":"a"},"text":"a"}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":"a","content":"b"}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":["a"]}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"tool_calls":[]}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"function_call":{}}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"refusal":"no"}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":"a","annotations":[]}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":"a"}}],"usage":{"prompt_tokens":1}}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":"a"}}],"timings":{}}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":"a"}}],"error":{}}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":"a"}}],"system_fingerprint":"other"}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":"a"}}],"service_tier":"new"}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":"a"}}]} {}"#,
+            "[DONE]",
+        ] {
+            assert_eq!(plain(&mut reader, data), None, "{data}");
+        }
+    }
+
+    #[test]
+    fn neither_the_first_chunk_nor_one_behind_the_end_is_plain() {
+        let data = r#"{"choices":[{"index":0,"delta":{"content":"a"}}]}"#;
+        assert_eq!(plain(&mut Reader::default(), data), None);
+        let mut reader = begun();
+        read(&mut reader, r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#);
+        assert_eq!(plain(&mut reader, data), None);
+    }
+}

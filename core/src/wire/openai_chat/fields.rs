@@ -1,0 +1,68 @@
+//! Reading JSON field by field, with the path of whatever is wrong.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, error::Category};
+
+use crate::{Code, Error, Result};
+
+/// Reads a request body.
+pub(super) fn body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        refusal(&path, error.inner())
+    })?;
+    json.end().map_err(|error| refusal("", &error))?;
+    Ok(value)
+}
+
+/// Reads a value that stands at `at`.
+pub(super) fn typed<T: DeserializeOwned>(value: Value, at: &str) -> Result<T> {
+    serde_path_to_error::deserialize(value)
+        .map_err(|error| refusal(&join(at, &error.path().to_string()), error.inner()))
+}
+
+/// Takes a field; `null` is none.
+pub(super) fn take<T: DeserializeOwned>(
+    from: &mut Map<String, Value>,
+    field: &str,
+    at: &str,
+) -> Result<Option<T>> {
+    match from.shift_remove(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => typed(value, &join(at, field)).map(Some),
+    }
+}
+
+/// Takes a field that must be there.
+pub(super) fn require<T: DeserializeOwned>(
+    from: &mut Map<String, Value>,
+    field: &str,
+    at: &str,
+) -> Result<T> {
+    take(from, field, at)?.ok_or_else(|| missing(&join(at, field)))
+}
+
+/// The refusal of a request without the field `at`.
+pub(super) fn missing(at: &str) -> Error {
+    Error::invalid(at, format!("`{at}` is required"))
+}
+
+/// The path of `field` inside `at`.
+pub(super) fn join(at: &str, field: &str) -> String {
+    match (at, field) {
+        ("", field) => field.to_owned(),
+        (at, "" | ".") => at.to_owned(),
+        (at, field) if field.starts_with('[') => format!("{at}{field}"),
+        (at, field) => format!("{at}.{field}"),
+    }
+}
+
+fn refusal(path: &str, error: &serde_json::Error) -> Error {
+    let message = error.to_string();
+    match (error.classify(), path) {
+        (Category::Data, "" | ".") => Error::new(Code::InvalidRequest, message),
+        (Category::Data, path) => Error::invalid(path, format!("`{path}`: {message}")),
+        _ => Error::new(Code::InvalidRequest, format!("the body is not valid JSON: {message}")),
+    }
+}

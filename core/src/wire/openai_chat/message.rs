@@ -1,0 +1,102 @@
+//! Reading the messages of a request.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{
+    REASONING, SIGNATURE, call,
+    fields::{join, missing, require, take, typed},
+    part,
+};
+use crate::{
+    Error, Result,
+    chat::{Extensions, Message, Part, Role},
+};
+
+/// The roles of the format. `function` is the forerunner of `tool`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum WireRole {
+    System,
+    Developer,
+    User,
+    Assistant,
+    Tool,
+    Function,
+}
+
+pub(super) fn decode_all(messages: Option<Vec<Map<String, Value>>>) -> Result<Vec<Message>> {
+    let messages = messages.ok_or_else(|| missing("messages"))?;
+    if messages.is_empty() {
+        return Err(Error::invalid("messages", "`messages` must not be empty"));
+    }
+    let decode = |(index, message)| decode(message, &format!("messages[{index}]"));
+    messages.into_iter().enumerate().map(decode).collect()
+}
+
+fn decode(mut message: Map<String, Value>, at: &str) -> Result<Message> {
+    let role = require(&mut message, "role", at)?;
+    let name = take(&mut message, "name", at)?;
+    let content = content(message.shift_remove("content"), &join(at, "content"))?;
+    let needed = || content.clone().ok_or_else(|| missing(&join(at, "content")));
+    let (role, parts) = match role {
+        WireRole::System => (Role::System, needed()?),
+        WireRole::Developer => (Role::Developer, needed()?),
+        WireRole::User => (Role::User, needed()?),
+        WireRole::Assistant => (Role::Assistant, assistant(content, &mut message, at)?),
+        WireRole::Tool => {
+            let call_id = require(&mut message, "tool_call_id", at)?;
+            let parts = needed()?;
+            (Role::Tool, vec![Part::ToolResult { call_id, parts, is_error: false }])
+        }
+        WireRole::Function => {
+            message.insert("role".into(), "function".into());
+            let (call_id, parts) = (String::new(), content.unwrap_or_default());
+            (Role::Tool, vec![Part::ToolResult { call_id, parts, is_error: false }])
+        }
+    };
+    Ok(Message { role, parts, name, extensions: Extensions(message) })
+}
+
+/// `None`: there is none. An empty text is no part.
+fn content(content: Option<Value>, at: &str) -> Result<Option<Vec<Part>>> {
+    match content {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.is_empty() => Ok(Some(Vec::new())),
+        Some(Value::String(text)) => Ok(Some(vec![Part::Text { text, cache: None }])),
+        Some(Value::Array(parts)) => {
+            let decode = |(index, value)| part::decode(value, &format!("{at}[{index}]"));
+            parts.into_iter().enumerate().map(decode).collect::<Result<_>>().map(Some)
+        }
+        Some(_) => Err(Error::invalid(at, format!("`{at}` must be a string or an array of parts"))),
+    }
+}
+
+/// Thoughts come first, calls last, as the model produced them.
+fn assistant(
+    content: Option<Vec<Part>>,
+    message: &mut Map<String, Value>,
+    at: &str,
+) -> Result<Vec<Part>> {
+    let mut parts = Vec::new();
+    let field =
+        if message.get(REASONING).is_some_and(Value::is_string) { REASONING } else { "reasoning" };
+    if message.get(field).is_some_and(Value::is_string) {
+        let text: Option<String> = take(message, field, at)?;
+        let signature = take(message, SIGNATURE, at)?;
+        let text = text.unwrap_or_default();
+        if !text.is_empty() || signature.is_some() {
+            parts.push(Part::Reasoning { text, signature });
+        }
+    }
+    parts.extend(content.unwrap_or_default());
+    if let Some(text) = take(message, "refusal", at)? {
+        parts.push(Part::Refusal { text });
+    }
+    let calls: Vec<Value> = take(message, "tool_calls", at)?.unwrap_or_default();
+    for (index, value) in calls.into_iter().enumerate() {
+        let at = format!("{}[{index}]", join(at, "tool_calls"));
+        parts.push(call::decode(typed(value, &at)?, &at)?);
+    }
+    Ok(parts)
+}

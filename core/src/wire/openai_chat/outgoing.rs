@@ -1,0 +1,198 @@
+//! Writing a request to a provider.
+//!
+//! A request that came in this format is sent on as it came: only the top-level fields that must change
+//! are replaced, every other value keeps its bytes. So nothing that the gateway does not know is lost,
+//! and a provider's prompt cache sees the same prefix every time.
+
+use bytes::Bytes;
+use indexmap::IndexMap;
+use serde_json::{Map, Value, value::RawValue};
+
+use super::{format, tool, turn};
+use crate::{
+    Code, Error, Result,
+    chat::{Dialect, Request},
+};
+
+/// What the gateway decides about a request on its way out.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// The model, by the provider's name. Empty: the provider chooses.
+    pub model: &'a str,
+    /// A cap on output tokens: lowers the request's own limit, or sets one.
+    pub max_output_tokens: Option<u32>,
+    /// What the provider calls that limit.
+    pub max_tokens_field: MaxTokensField,
+    /// Whether the provider is to stream.
+    pub stream: bool,
+    /// The slot of the server that is to answer (llama.cpp's `id_slot`): it has the conversation's
+    /// prefix in its cache.
+    pub slot: Option<u32>,
+}
+
+/// A provider's word for the limit of output tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MaxTokensField {
+    /// `max_tokens`: what every server understands.
+    #[default]
+    MaxTokens,
+    /// `max_completion_tokens`: what OpenAI's newer models insist on.
+    MaxCompletionTokens,
+}
+
+impl MaxTokensField {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::MaxTokens => "max_tokens",
+            Self::MaxCompletionTokens => "max_completion_tokens",
+        }
+    }
+}
+
+/// Every name under which a request may limit its output. All but one are removed where a limit is set,
+/// so that none can contradict it.
+const LIMITS: [&str; 3] = ["max_tokens", "max_completion_tokens", "n_predict"];
+
+/// What llama.cpp's server calls a slot.
+const SLOT: &str = "id_slot";
+
+const STREAM_OPTIONS: &str = "stream_options";
+
+/// Writes `request` for a provider. Whoever changes a request beyond what [`Outgoing`] names must take
+/// away its [`original`](Request::original), or the change is not sent.
+///
+/// # Errors
+///
+/// [`Code::Internal`] if the original is not the JSON object it was when it was decoded.
+pub fn encode_request(request: &Request, outgoing: &Outgoing<'_>) -> Result<Bytes> {
+    match &request.original {
+        Some(original) if original.dialect == Dialect::OpenAiChat => {
+            patched(&original.body, request, outgoing)
+        }
+        _ => Ok(to_bytes(&from_vocabulary(request, outgoing))?),
+    }
+}
+
+fn limit(request: &Request, outgoing: &Outgoing<'_>) -> Option<u32> {
+    match (request.max_output_tokens, outgoing.max_output_tokens) {
+        (Some(wanted), Some(cap)) => Some(wanted.min(cap)),
+        (wanted, cap) => wanted.or(cap),
+    }
+}
+
+type Fields = IndexMap<String, Box<RawValue>>;
+
+fn patched(body: &Bytes, request: &Request, outgoing: &Outgoing<'_>) -> Result<Bytes> {
+    let mut fields: Fields = serde_json::from_slice(body).map_err(broken)?;
+    let mut changed =
+        !outgoing.model.is_empty() && set(&mut fields, "model", &outgoing.model.into())?;
+    if let Some(limit) = limit(request, outgoing) {
+        let field = outgoing.max_tokens_field.as_str();
+        changed |= set(&mut fields, field, &limit.into())?;
+        for other in LIMITS.into_iter().filter(|other| *other != field) {
+            changed |= remove(&mut fields, other);
+        }
+    }
+    if let Some(slot) = outgoing.slot {
+        changed |= set(&mut fields, SLOT, &slot.into())?;
+    }
+    if outgoing.stream {
+        changed |= set(&mut fields, "stream", &true.into())?;
+        let options = fields.get(STREAM_OPTIONS).map(|raw| serde_json::from_str(raw.get()));
+        let mut options: Option<Fields> = options.transpose().map_err(broken)?.flatten();
+        if set(options.get_or_insert_default(), "include_usage", &true.into())? {
+            fields.insert(STREAM_OPTIONS.into(), raw(&options)?);
+            changed = true;
+        }
+    } else {
+        if fields.get("stream").is_some_and(|stream| stream.get() == "true") {
+            changed |= set(&mut fields, "stream", &false.into())?;
+        }
+        // Providers refuse options for a stream that is none.
+        changed |= remove(&mut fields, STREAM_OPTIONS);
+    }
+    if changed { to_bytes(&fields) } else { Ok(body.clone()) }
+}
+
+/// Sets a field, in its place if it is there. Says whether that changed anything.
+fn set(fields: &mut Fields, field: &str, value: &Value) -> Result<bool> {
+    if let Some(there) = fields.get(field) {
+        let there: Value = serde_json::from_str(there.get()).map_err(broken)?;
+        if there == *value {
+            return Ok(false);
+        }
+    }
+    fields.insert(field.to_owned(), raw(value)?);
+    Ok(true)
+}
+
+/// Removes a field. Says whether there was one; `null` is none.
+fn remove(fields: &mut Fields, field: &str) -> bool {
+    let there = fields.get(field).is_some_and(|value| value.get() != "null");
+    there && fields.shift_remove(field).is_some()
+}
+
+fn from_vocabulary(request: &Request, outgoing: &Outgoing<'_>) -> Map<String, Value> {
+    let mut body = Map::new();
+    let mut put = |field: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            body.insert(field.to_owned(), value);
+        }
+    };
+    put("model", Some(outgoing.model).filter(|model| !model.is_empty()).map(Value::from));
+    put("messages", Some(turn::encode_all(&request.messages)));
+    put("tools", list(request.tools.iter().map(tool::encode)));
+    put("tool_choice", request.tool_choice.as_ref().map(tool::encode_choice));
+    put("parallel_tool_calls", request.parallel_tool_calls.map(Value::from));
+    put("response_format", format::encode(&request.output_format));
+    let sampling = &request.sampling;
+    put("temperature", sampling.temperature.map(Value::from));
+    put("top_p", sampling.top_p.map(Value::from));
+    put("top_k", sampling.top_k.map(Value::from));
+    put("presence_penalty", sampling.presence_penalty.map(Value::from));
+    put("frequency_penalty", sampling.frequency_penalty.map(Value::from));
+    put("seed", sampling.seed.map(Value::from));
+    put("stop", list(sampling.stop.iter().map(|text| text.as_str().into())));
+    put("n", sampling.n.map(Value::from));
+    put("logprobs", sampling.logprobs.map(Value::from));
+    put("top_logprobs", sampling.top_logprobs.map(Value::from));
+    put(outgoing.max_tokens_field.as_str(), limit(request, outgoing).map(Value::from));
+    put("reasoning_effort", request.reasoning_effort.as_deref().map(Value::from));
+    put("user", request.end_user.as_deref().map(Value::from));
+    put("metadata", Some(request.metadata.clone().into()).filter(|_| !request.metadata.is_empty()));
+    let mut rest = request.extensions.0.clone();
+    let options = rest.shift_remove(STREAM_OPTIONS);
+    if outgoing.stream {
+        put("stream", Some(true.into()));
+        let mut options = match options {
+            Some(Value::Object(options)) => options,
+            _ => Map::new(),
+        };
+        options.insert("include_usage".into(), true.into());
+        put(STREAM_OPTIONS, Some(options.into()));
+    }
+    if let Some(slot) = outgoing.slot {
+        body.insert(SLOT.into(), slot.into());
+    }
+    for (field, value) in rest {
+        body.entry(field).or_insert(value);
+    }
+    body
+}
+
+fn list(values: impl Iterator<Item = Value>) -> Option<Value> {
+    let values: Vec<Value> = values.collect();
+    (!values.is_empty()).then(|| values.into())
+}
+
+fn raw(value: &impl serde::Serialize) -> Result<Box<RawValue>> {
+    serde_json::value::to_raw_value(value).map_err(broken)
+}
+
+fn to_bytes(value: &impl serde::Serialize) -> Result<Bytes> {
+    serde_json::to_vec(value).map(Bytes::from).map_err(broken)
+}
+
+fn broken(error: serde_json::Error) -> Error {
+    Error::new(Code::Internal, "the request cannot be written").caused_by(error)
+}

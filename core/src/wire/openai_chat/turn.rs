@@ -1,0 +1,108 @@
+//! Writing the messages of a request.
+
+use serde_json::{Map, Value};
+
+use super::{REASONING, SIGNATURE, call, part};
+use crate::chat::{Message, Part, Role};
+
+pub(super) fn encode_all(messages: &[Message]) -> Value {
+    messages.iter().flat_map(encode).map(Value::Object).collect()
+}
+
+/// One message, or several: each result of a tool is a message of its own here.
+fn encode(message: &Message) -> Vec<Map<String, Value>> {
+    let (results, rest): (Vec<&Part>, Vec<&Part>) =
+        message.parts.iter().partition(|part| matches!(part, Part::ToolResult { .. }));
+    let mut written: Vec<_> = results.iter().filter_map(|part| result(part)).collect();
+    if results.is_empty() || !rest.is_empty() {
+        written.push(spoken(message.role, &rest));
+    }
+    for object in &mut written {
+        if let Some(name) = &message.name {
+            object.insert("name".into(), name.as_str().into());
+        }
+    }
+    if let Some(last) = written.last_mut() {
+        last.extend(message.extensions.0.clone());
+        if last.get("role").and_then(Value::as_str) == Some("function") {
+            last.shift_remove("tool_call_id");
+        }
+    }
+    written
+}
+
+fn result(part: &Part) -> Option<Map<String, Value>> {
+    let Part::ToolResult { call_id, parts, .. } = part else { return None };
+    let mut object = Map::new();
+    object.insert("role".into(), "tool".into());
+    object.insert("tool_call_id".into(), call_id.as_str().into());
+    object.insert("content".into(), content(&parts.iter().collect::<Vec<_>>()));
+    Some(object)
+}
+
+fn spoken(role: Role, parts: &[&Part]) -> Map<String, Value> {
+    let mut object = Map::new();
+    object.insert("role".into(), name(role).into());
+    if role != Role::Assistant {
+        object.insert("content".into(), content(parts));
+        return object;
+    }
+    let calls: Vec<Value> = parts.iter().filter_map(|part| call::encode(part)).collect();
+    let mut said: Vec<&Part> =
+        parts.iter().copied().filter(|part| call::encode(part).is_none()).collect();
+    reasoning(&said, &mut object);
+    said.retain(|part| !matches!(part, Part::Reasoning { .. }));
+    let refusal = match said.last() {
+        Some(Part::Refusal { text }) => {
+            said.pop();
+            Some(text)
+        }
+        _ => None,
+    };
+    let silent = said.is_empty() && (refusal.is_some() || !calls.is_empty());
+    object.insert("content".into(), if silent { Value::Null } else { content(&said) });
+    if let Some(text) = refusal {
+        object.insert("refusal".into(), text.as_str().into());
+    }
+    if !calls.is_empty() {
+        object.insert("tool_calls".into(), calls.into());
+    }
+    object
+}
+
+/// All thoughts become one: this format has a single field for them.
+fn reasoning(parts: &[&Part], object: &mut Map<String, Value>) {
+    let mut thoughts: Option<String> = None;
+    let mut last = None;
+    for part in parts {
+        if let Part::Reasoning { text, signature } = part {
+            thoughts.get_or_insert_default().push_str(text);
+            last = signature.as_deref().or(last);
+        }
+    }
+    if let Some(thoughts) = thoughts {
+        object.insert(REASONING.into(), thoughts.into());
+    }
+    if let Some(signature) = last {
+        object.insert(SIGNATURE.into(), signature.into());
+    }
+}
+
+/// One text is written as such: some servers take nothing else.
+fn content(parts: &[&Part]) -> Value {
+    match parts {
+        [] => "".into(),
+        [Part::Text { text, cache: None }] => text.as_str().into(),
+        parts => parts.iter().filter_map(|part| part::encode(part)).collect(),
+    }
+}
+
+fn name(role: Role) -> &'static str {
+    match role {
+        Role::System => "system",
+        Role::Developer => "developer",
+        Role::User => "user",
+        Role::Assistant => "assistant",
+        Role::Tool => "tool",
+    }
+}

@@ -1,0 +1,90 @@
+//! Writing a whole answer to a caller.
+
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+use super::{MESSAGE, REASONING, SIGNATURE, call, encoder::finish_reason, usage};
+use crate::chat::{Choice, Part, Whole};
+
+/// Writes a whole answer as a `chat.completion` object.
+pub fn encode_answer(whole: &Whole) -> Bytes {
+    let mut object = Map::new();
+    object.insert("id".into(), whole.id.as_str().into());
+    object.insert("object".into(), "chat.completion".into());
+    object.insert("created".into(), whole.created.unwrap_or_default().into());
+    object.insert("model".into(), whole.model.as_str().into());
+    let choices = whole.choices.iter().map(|(index, choice)| encode(*index, choice));
+    object.insert("choices".into(), choices.collect());
+    if let Some(usage) = &whole.usage {
+        object.insert("usage".into(), usage::encode(usage));
+    }
+    fill(&mut object, whole.extensions.0.clone());
+    Bytes::from(Value::Object(object).to_string())
+}
+
+fn encode(index: u32, choice: &Choice) -> Value {
+    let mut extensions = choice.extensions.0.clone();
+    let mut message = message(&choice.parts);
+    if let Some(Value::Object(more)) = extensions.shift_remove(MESSAGE) {
+        fill(&mut message, more);
+    }
+    let mut object = Map::new();
+    object.insert("index".into(), index.into());
+    object.insert("message".into(), message.into());
+    object.insert("logprobs".into(), extensions.shift_remove("logprobs").into());
+    object.insert("finish_reason".into(), choice.finish_reason.as_ref().map(finish_reason).into());
+    fill(&mut object, extensions);
+    object.into()
+}
+
+fn message(parts: &[Part]) -> Map<String, Value> {
+    let (mut content, mut refusal, mut thoughts) = (None::<String>, None::<String>, None::<String>);
+    let (mut signature, mut calls, mut legacy) = (None, Vec::new(), None);
+    for part in parts {
+        match part {
+            Part::Text { text, .. } => content.get_or_insert_default().push_str(text),
+            Part::Refusal { text } => refusal.get_or_insert_default().push_str(text),
+            Part::Reasoning { text, signature: signed } => {
+                thoughts.get_or_insert_default().push_str(text);
+                signature = signed.clone().or(signature);
+            }
+            Part::ToolCall { id, name, arguments } if id.is_empty() => {
+                legacy = Some(json!({ "name": name, "arguments": arguments }));
+            }
+            part => calls.extend(call::encode(part)),
+        }
+    }
+    if content.is_none() && refusal.is_none() && calls.is_empty() && legacy.is_none() {
+        content = Some(String::new());
+    }
+    let mut message = Map::new();
+    message.insert("role".into(), "assistant".into());
+    message.insert("content".into(), content.into());
+    message.insert("refusal".into(), refusal.into());
+    let calls = (!calls.is_empty()).then(|| Value::from(calls));
+    let rest = [
+        (REASONING, thoughts.map(Value::from)),
+        (SIGNATURE, signature.map(Value::from)),
+        ("tool_calls", calls),
+        ("function_call", legacy),
+    ];
+    for (field, value) in rest {
+        if let Some(value) = value {
+            message.insert(field.into(), value);
+        }
+    }
+    message
+}
+
+/// Adds fields that are not there yet. What cannot be told apart, the lists, is joined.
+fn fill(object: &mut Map<String, Value>, more: Map<String, Value>) {
+    for (field, value) in more {
+        match (object.get_mut(&field), value) {
+            (Some(Value::Array(there)), Value::Array(more)) => there.extend(more),
+            (Some(_), _) => {}
+            (None, value) => {
+                object.insert(field, value);
+            }
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! Server-sent events, both ways (WHATWG HTML §9.2).
+//!
+//! [`Decoder`] splits a byte stream into frames, wherever the network cuts it, and keeps each frame's
+//! own bytes so that they can be passed on. It understands `event:` and `data:`; `id:` and `retry:` serve
+//! reconnecting, which no chat API offers, and are only kept in the bytes.
+
+use bytes::{Buf, Bytes, BytesMut};
+use memchr::memchr2;
+
+use crate::{Code, Error, Result};
+
+/// A comment: tells a client that the connection lives, and nothing else.
+pub const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
+
+/// The largest frame that is read. A whole picture in one event still fits.
+pub const MAX_FRAME_BYTES: usize = 16 << 20;
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Writes one event. Line breaks in `data` are kept, as several `data:` lines.
+pub fn encode(data: &str) -> Bytes {
+    let mut written = BytesMut::with_capacity(data.len() + 8);
+    let mut rest = data;
+    loop {
+        let end = memchr2(b'\n', b'\r', rest.as_bytes());
+        let (line, more) = end.map_or((rest, None), |end| {
+            let (line, more) = rest.split_at(end);
+            (line, more.strip_prefix("\r\n").or_else(|| more.get(1..)))
+        });
+        written.extend_from_slice(b"data: ");
+        written.extend_from_slice(line.as_bytes());
+        written.extend_from_slice(b"\n");
+        match more {
+            Some(more) => rest = more,
+            None => break,
+        }
+    }
+    written.extend_from_slice(b"\n");
+    written.freeze()
+}
+
+/// One event of a stream, or a run of comments between two blank lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Frame {
+    /// The name of the event, if it has one.
+    pub event: Option<String>,
+    /// The data; empty for comments.
+    pub data: String,
+    /// The frame as it was sent, its blank line included.
+    pub raw: Bytes,
+}
+
+/// Splits bytes into frames. Lines may end in `\n`, `\r\n` or `\r`.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    /// What belongs to no complete frame yet.
+    held: BytesMut,
+    scan: Scan,
+    /// Whether anything was read yet: a byte order mark may only come first.
+    begun: bool,
+}
+
+/// How far the search for a blank line has come.
+#[derive(Debug, Default)]
+struct Scan {
+    /// Where the current line begins.
+    line: usize,
+    /// Up to where it is known not to end.
+    seen: usize,
+    /// Whether the line before ended in a lone carriage return.
+    after_return: bool,
+}
+
+impl Decoder {
+    /// Takes the next bytes and returns the frames that they complete.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::UpstreamInvalid`] when a frame exceeds [`MAX_FRAME_BYTES`].
+    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<Frame>> {
+        self.held.extend_from_slice(bytes);
+        if !self.begin() {
+            return Ok(Vec::new());
+        }
+        let mut frames = Vec::new();
+        while let Some(end) = self.frame_end() {
+            within_limit(end)?;
+            frames.push(parse(self.held.split_to(end).freeze()));
+        }
+        within_limit(self.held.len())?;
+        Ok(frames)
+    }
+
+    /// Returns what remains at the end of the stream. The standard discards a frame without its blank
+    /// line; model servers are known to leave out the last one.
+    pub fn finish(&mut self) -> Option<Frame> {
+        self.scan = Scan::default();
+        let mut rest = self.held.split();
+        if rest.is_empty() {
+            return None;
+        }
+        let missing: &[u8] = if rest.ends_with(b"\n") { b"\n" } else { b"\n\n" };
+        rest.extend_from_slice(missing);
+        Some(parse(rest.freeze()))
+    }
+
+    /// Skips a byte order mark. False: too little is there to tell.
+    fn begin(&mut self) -> bool {
+        if !self.begun {
+            if self.held.len() < BYTE_ORDER_MARK.len() && BYTE_ORDER_MARK.starts_with(&self.held) {
+                return false;
+            }
+            self.begun = true;
+            if self.held.starts_with(BYTE_ORDER_MARK) {
+                self.held.advance(BYTE_ORDER_MARK.len());
+            }
+        }
+        true
+    }
+
+    /// Finds the end of the first frame: past its blank line.
+    fn frame_end(&mut self) -> Option<usize> {
+        if self.scan.line == 0 {
+            // Blank lines between frames belong to none.
+            let blank = self.held.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+            self.held.advance(blank);
+            self.scan.seen -= blank.min(self.scan.seen);
+        }
+        let end = self.scan.blank_line(&self.held)?;
+        self.scan = Scan::default();
+        Some(end)
+    }
+}
+
+impl Scan {
+    /// Looks for a blank line, from where it left off.
+    fn blank_line(&mut self, held: &[u8]) -> Option<usize> {
+        loop {
+            let Some(found) = memchr2(b'\n', b'\r', held.get(self.seen..)?) else {
+                self.seen = held.len();
+                return None;
+            };
+            let at = self.seen + found;
+            let blank = at == self.line;
+            let next = match (held.get(at), held.get(at + 1)) {
+                // After a line that ended in a lone `\r`, a lone `\r` is the blank line.
+                (Some(b'\r'), _) if blank && self.after_return => at + 1,
+                (Some(b'\r'), Some(b'\n')) => at + 2,
+                (Some(b'\r'), None) => {
+                    // Whether a `\n` follows is not known yet.
+                    self.seen = at;
+                    return None;
+                }
+                _ => at + 1,
+            };
+            if blank {
+                return Some(next);
+            }
+            self.after_return = next == at + 1 && held.get(at) == Some(&b'\r');
+            (self.line, self.seen) = (next, next);
+        }
+    }
+}
+
+fn within_limit(bytes: usize) -> Result<usize> {
+    if bytes > MAX_FRAME_BYTES {
+        return Err(Error::new(Code::UpstreamInvalid, "the provider sent an event without end"));
+    }
+    Ok(bytes)
+}
+
+fn parse(raw: Bytes) -> Frame {
+    let (event, data) = match std::str::from_utf8(&raw) {
+        Ok(text) => fields(text),
+        Err(_) => fields(&String::from_utf8_lossy(&raw)),
+    };
+    Frame { event, data: data.unwrap_or_default(), raw }
+}
+
+/// The name of the event, and its data.
+fn fields(mut text: &str) -> (Option<String>, Option<String>) {
+    let (mut event, mut data): (_, Option<String>) = (None, None);
+    while !text.is_empty() {
+        let end = memchr2(b'\n', b'\r', text.as_bytes()).unwrap_or(text.len());
+        let (line, rest) = text.split_at(end);
+        text = rest.get(1..).unwrap_or_default();
+        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match (field, &mut data) {
+            ("event", _) => event = Some(value.to_owned()),
+            ("data", None) => data = Some(value.to_owned()),
+            ("data", Some(data)) => {
+                data.push('\n');
+                data.push_str(value);
+            }
+            _ => {}
+        }
+    }
+    (event, data)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn decode(pieces: &[&[u8]]) -> Vec<Frame> {
+        let mut decoder = Decoder::default();
+        let mut frames: Vec<Frame> =
+            pieces.iter().flat_map(|piece| decoder.push(piece).unwrap()).collect();
+        frames.extend(decoder.finish());
+        frames
+    }
+
+    fn data(sent: &str) -> Vec<String> {
+        decode(&[sent.as_bytes()]).into_iter().map(|frame| frame.data).collect()
+    }
+
+    #[test]
+    fn reads_what_servers_send() {
+        assert_eq!(data("data: a\n\ndata:b\n\n"), ["a", "b"]);
+        assert_eq!(data("data: a\r\n\r\ndata: b\r\n\r\n"), ["a", "b"]);
+        assert_eq!(data("data: a\r\rdata: b\r\r"), ["a", "b"]);
+        assert_eq!(data("data: a\ndata: b\n\n"), ["a\nb"]);
+        assert_eq!(data("data\ndata:  two spaces\n\n"), ["\n two spaces"]);
+        assert_eq!(data("\u{feff}data: a\n\n"), ["a"]);
+        assert_eq!(data("\n\r\n\n"), [""; 0]);
+    }
+
+    #[test]
+    fn an_event_keeps_its_name_and_its_bytes() {
+        let sent = "id: 7\nevent: error\ndata: {}\n\n";
+        let frames = decode(&[sent.as_bytes()]);
+        assert_eq!(
+            frames,
+            [Frame { event: Some("error".into()), data: "{}".into(), raw: Bytes::from(sent) }]
+        );
+    }
+
+    #[test]
+    fn comments_are_frames_without_data() {
+        let frames = decode(&[KEEP_ALIVE, b"data: a\n\n"]);
+        assert_eq!(frames[0], Frame { event: None, data: String::new(), raw: KEEP_ALIVE.into() });
+        assert_eq!(frames[1].data, "a");
+    }
+
+    #[test]
+    fn a_frame_comes_out_with_the_byte_that_completes_it() {
+        for sent in ["data: a\n\n", "data: a\r\n\r\n", "data: a\r\r"] {
+            let mut decoder = Decoder::default();
+            let (last, all_but_last) = sent.as_bytes().split_last().unwrap();
+            assert_eq!(decoder.push(all_but_last).unwrap(), []);
+            assert_eq!(decoder.push(&[*last]).unwrap().len(), 1, "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn a_last_frame_without_its_blank_line_is_completed() {
+        for sent in ["data: a", "data: a\n"] {
+            let frames = decode(&[sent.as_bytes()]);
+            assert_eq!(frames[0].data, "a");
+            assert_eq!(&frames[0].raw[..], b"data: a\n\n");
+        }
+        assert_eq!(Decoder::default().finish(), None);
+    }
+
+    #[test]
+    fn a_frame_that_never_ends_is_refused() {
+        let mut decoder = Decoder::default();
+        let piece = vec![b'x'; 1 << 20];
+        let refused = (0..17).find_map(|_| decoder.push(&piece).err()).unwrap();
+        assert_eq!(refused.code(), Code::UpstreamInvalid);
+        assert_eq!(decoder.push(b"").unwrap_err().code(), Code::UpstreamInvalid);
+    }
+
+    #[test]
+    fn line_breaks_in_data_survive() {
+        assert_eq!(
+            &encode("a\nb\r\nc\rd\n")[..],
+            b"data: a\ndata: b\ndata: c\ndata: d\ndata: \n\n"
+        );
+        assert_eq!(&encode("")[..], b"data: \n\n");
+    }
+
+    fn cut<'a>(sent: &'a [u8], at: &[prop::sample::Index]) -> Vec<&'a [u8]> {
+        let mut cuts: Vec<usize> = at.iter().map(|index| index.index(sent.len() + 1)).collect();
+        cuts.extend([0, sent.len()]);
+        cuts.sort_unstable();
+        cuts.windows(2).map(|pair| &sent[pair[0]..pair[1]]).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(texts in prop::collection::vec("[^\r]{0,12}", 0..8)) {
+            let sent: Vec<u8> = texts.iter().flat_map(|text| encode(text)).collect();
+            let read: Vec<String> = decode(&[&sent]).into_iter().map(|frame| frame.data).collect();
+            prop_assert_eq!(read, texts);
+        }
+
+        /// Also where lines end in a mixture of ways, and inside the byte order mark.
+        #[test]
+        fn cuts_do_not_matter(
+            bom in any::<bool>(),
+            pieces in prop::collection::vec(
+                prop::sample::select(vec!["\n", "\r", "\r\n", "data: é", "data", ":", "event: x", " "]),
+                0..24,
+            ),
+            at in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+        ) {
+            let sent = format!("{}{}", if bom { "\u{feff}" } else { "" }, pieces.concat());
+            let sent = sent.as_bytes();
+            prop_assert_eq!(decode(&cut(sent, &at)), decode(&[sent]));
+        }
+
+        #[test]
+        fn nothing_of_a_stream_is_lost(
+            lines in prop::collection::vec("[a-z: ]{1,9}", 1..9),
+            end in prop::sample::select(vec!["\n", "\r\n"]),
+        ) {
+            let sent: String = lines.iter().map(|line| format!("{line}{end}{end}")).collect();
+            let raw: Vec<u8> = decode(&[sent.as_bytes()]).iter().flat_map(|it| it.raw.clone()).collect();
+            prop_assert_eq!(raw, sent.as_bytes());
+        }
+    }
+}

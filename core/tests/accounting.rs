@@ -1,0 +1,177 @@
+//! Money: what is held, settled, reclaimed, and never passed.
+#![expect(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
+
+use std::{sync::Arc, time::Duration};
+
+use dormouse_core::{
+    Code,
+    accounting::{Hold, Ledger, Outcome},
+    chat::Usage,
+    keys::Caller,
+    memory::MemoryRecords,
+    money::{NanoDollars, Price},
+    ports::Records,
+};
+use dormouse_testkit::fakes::TestHost;
+use futures::{FutureExt, future::join_all};
+
+const HOLD_TTL: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(86_400);
+
+struct Books {
+    host: Arc<TestHost>,
+    records: Arc<dyn Records>,
+    ledger: Ledger,
+}
+
+impl Books {
+    fn new() -> Self {
+        let host = Arc::new(TestHost::new());
+        let records: Arc<dyn Records> = Arc::new(MemoryRecords::new(host.clone()));
+        let ledger = Ledger::new(records.clone(), host.clone(), HOLD_TTL, DAY);
+        Self { host, records, ledger }
+    }
+
+    /// Another gateway with the same store.
+    fn colleague(&self) -> Ledger {
+        Ledger::new(self.records.clone(), self.host.clone(), HOLD_TTL, DAY)
+    }
+
+    /// Limit, settled, held.
+    fn balance(&self) -> (i64, i64) {
+        let balance = at_once(self.ledger.balance("acme", "key", NanoDollars(100))).unwrap();
+        (balance.settled.0, balance.held.0)
+    }
+}
+
+fn caller() -> Caller {
+    let budget = Some(NanoDollars(100));
+    Caller { tenant: "acme".into(), key: "key".into(), budget, admin: false }
+}
+
+fn reserve(ledger: &Ledger, amount: i64) -> dormouse_core::Result<Hold> {
+    at_once(ledger.reserve(&caller(), "model", NanoDollars(amount), Some("id".into())))
+}
+
+fn settle(ledger: &Ledger, hold: &Hold, cost: i64) {
+    let mut receipt = hold.draft(Outcome::Completed);
+    receipt.cost = NanoDollars(cost);
+    at_once(ledger.settle(hold, &receipt)).unwrap();
+}
+
+/// Nothing here waits: the store is a map.
+fn at_once<T>(answer: impl Future<Output = T>) -> T {
+    answer.now_or_never().unwrap()
+}
+
+#[test]
+fn a_hold_is_replaced_by_the_real_cost() {
+    let books = Books::new();
+    let hold = reserve(&books.ledger, 80).unwrap();
+    assert_eq!(books.balance(), (0, 80));
+    settle(&books.ledger, &hold, 30);
+    assert_eq!(books.balance(), (30, 0));
+}
+
+#[test]
+fn settling_again_with_the_same_receipt_books_nothing_more() {
+    let books = Books::new();
+    let hold = reserve(&books.ledger, 80).unwrap();
+    settle(&books.ledger, &hold, 30);
+    settle(&books.ledger, &hold, 30);
+    assert_eq!(books.balance(), (30, 0));
+}
+
+#[test]
+fn a_budget_is_never_passed_by_two_gateways() {
+    let books = Books::new();
+    let colleague = books.colleague();
+    let caller = caller();
+    let attempts = (0..40).map(|turn| {
+        let ledger = if turn % 2 == 0 { &books.ledger } else { &colleague };
+        ledger.reserve(&caller, "model", NanoDollars(9), None)
+    });
+    let results = at_once(join_all(attempts));
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 11);
+    assert_eq!(books.balance(), (0, 99));
+}
+
+#[test]
+fn over_budget_says_what_is_left_and_when_to_come_back() {
+    let books = Books::new();
+    reserve(&books.ledger, 70).unwrap();
+    let error = reserve(&books.ledger, 31).unwrap_err();
+    assert_eq!(error.code(), Code::OverBudget);
+    assert!(error.delay().is_some());
+    let details = error.details().unwrap();
+    assert_eq!(details["scope"], "key");
+    assert_eq!(details["remaining"], "0.000000030");
+    assert_eq!(details["required"], "0.000000031");
+}
+
+#[test]
+fn a_call_that_died_with_its_process_frees_its_hold_and_leaves_a_receipt() {
+    let books = Books::new();
+    let lost = reserve(&books.ledger, 100).unwrap();
+    assert!(reserve(&books.ledger, 1).is_err());
+
+    books.host.advance(HOLD_TTL + Duration::from_millis(1));
+
+    let colleague = books.colleague();
+    assert!(reserve(&colleague, 100).is_ok(), "whoever needs the money reclaims it");
+    assert_eq!(books.balance(), (0, 100));
+    let receipt = at_once(books.ledger.receipt("acme", lost.receipt())).unwrap();
+    assert_eq!((receipt.outcome, receipt.cost), (Outcome::Lost, NanoDollars(0)));
+}
+
+#[test]
+fn a_call_that_outlives_its_hold_is_booked_all_the_same() {
+    let books = Books::new();
+    let slow = reserve(&books.ledger, 60).unwrap();
+    books.host.advance(HOLD_TTL + Duration::from_millis(1));
+    assert_eq!(books.balance(), (0, 0), "its hold was reclaimed");
+
+    settle(&books.ledger, &slow, 25);
+    settle(&books.ledger, &slow, 25);
+
+    assert_eq!(books.balance(), (25, 0));
+    let receipt = at_once(books.ledger.receipt("acme", slow.receipt())).unwrap();
+    assert_eq!(receipt.outcome, Outcome::Completed, "the real receipt replaces the lost one");
+}
+
+#[test]
+fn a_caller_without_a_budget_still_gets_receipts() {
+    let books = Books::new();
+    let caller = Caller { budget: None, ..caller() };
+    let hold = at_once(books.ledger.reserve(&caller, "model", NanoDollars(5), None)).unwrap();
+    let mut receipt = hold.draft(Outcome::Completed);
+    receipt.cost = NanoDollars(3);
+    at_once(books.ledger.settle(&hold, &receipt)).unwrap();
+
+    let receipts = at_once(books.ledger.receipts("acme", None, 10)).unwrap();
+    assert_eq!(receipts, [receipt]);
+    assert!(at_once(books.ledger.receipts("globex", None, 10)).unwrap().is_empty());
+}
+
+#[test]
+fn every_kind_of_token_has_its_price() {
+    let price = Price {
+        input: NanoDollars(1_000_000),
+        cached_input: Some(NanoDollars(100_000)),
+        cache_write: Some(NanoDollars(1_250_000)),
+        output: NanoDollars(5_000_000),
+        reasoning: Some(NanoDollars(4_000_000)),
+    };
+    let usage = Usage {
+        input: 1000,
+        cached_input: 300,
+        cache_write: 200,
+        output: 100,
+        reasoning: 40,
+        ..Usage::default()
+    };
+    assert_eq!(price.of(&usage), NanoDollars(500 + 30 + 250 + 300 + 160));
+    assert!(price.at_most(1000, 100) >= price.of(&usage), "a hold covers every way to count");
+    let cheap = Price { input: NanoDollars(1), ..Price::default() };
+    assert_eq!(cheap.of(&Usage { input: 1, ..Usage::default() }), NanoDollars(1), "rounded up");
+}

@@ -1,0 +1,100 @@
+//! `POST /v1/chat/completions`: OpenAI's chat completions.
+
+use axum::{
+    Extension,
+    body::Body,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use dormouse_core::{
+    Result,
+    chat::{Request, Whole},
+    gateway::{Answer, Gateway, Origin},
+    keys::Caller,
+    wire::openai_chat::{self, AnswerEncoder, EncoderOptions},
+};
+use futures::TryStreamExt;
+use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
+
+use crate::{body, caller::Authenticated, correlation::CorrelationId, problem::Problem, stream};
+
+/// Names the conversation, so that a model server finds its beginning in its cache.
+const SESSION: HeaderName = HeaderName::from_static("x-session-id");
+/// The longest name of a conversation that is taken notice of, in bytes.
+const MAX_SESSION_BYTES: usize = 256;
+/// Names the receipt of the call in the response.
+const RECEIPT: HeaderName = HeaderName::from_static("x-dormouse-receipt");
+
+/// Answers a chat request, whole or streamed.
+pub(crate) async fn completions(
+    State(gateway): State<Gateway>,
+    Authenticated(caller): Authenticated,
+    Extension(CorrelationId(id)): Extension<CorrelationId>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let body = body::read(&gateway, body).await?;
+    let request = openai_chat::decode_request(&body)?;
+    let conversation = conversation(&headers);
+    let origin = Origin { correlation_id: Some(id), conversation };
+    if request.stream.is_some() {
+        streamed(gateway, caller, request, origin).await
+    } else {
+        let answer = gateway.chat(&caller, request, origin).await?;
+        Ok(whole(answer).await?)
+    }
+}
+
+fn conversation(headers: &HeaderMap) -> Option<String> {
+    let name = headers.get(SESSION)?.to_str().ok()?;
+    (!name.is_empty() && name.len() <= MAX_SESSION_BYTES).then(|| name.to_owned())
+}
+
+async fn streamed(
+    gateway: Gateway,
+    caller: Caller,
+    request: Request,
+    origin: Origin,
+) -> Result<Response, Problem> {
+    let id = origin.correlation_id.as_deref().unwrap_or_default();
+    let encoder = AnswerEncoder::new(EncoderOptions {
+        id: format!("chatcmpl-{id}"),
+        model: request.model.clone(),
+        created: gateway.host().now().0 / 1000,
+        include_usage: request.stream.is_some_and(|options| options.include_usage),
+    });
+    let pace = stream::Pace::of(&gateway, &request.model);
+    let answer = async move { gateway.chat(&caller, request, origin).await };
+    let (receipt, events) = stream::begin(pace, Box::pin(answer), encoder).await?;
+    let mut response = Response::new(Body::from_stream(events));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // Asks nginx not to collect the stream.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    if let Some(receipt) = receipt {
+        name_receipt(&mut response, &receipt);
+    }
+    Ok(response)
+}
+
+async fn whole(mut answer: Answer) -> Result<Response> {
+    let mut whole = Whole::default();
+    let mut body = None;
+    while let Some(chunk) = answer.chunks.try_next().await? {
+        for event in chunk.events {
+            whole.push(event)?;
+        }
+        body = chunk.verbatim.or(body);
+    }
+    let body = body.unwrap_or_else(|| openai_chat::encode_answer(&whole));
+    let mut response = ([(CONTENT_TYPE, "application/json")], body).into_response();
+    name_receipt(&mut response, &answer.receipt);
+    Ok(response)
+}
+
+fn name_receipt(response: &mut Response, receipt: &str) {
+    if let Ok(value) = HeaderValue::from_str(receipt) {
+        response.headers_mut().insert(RECEIPT, value);
+    }
+}

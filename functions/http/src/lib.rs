@@ -1,0 +1,53 @@
+//! The HTTP surface: one [`router`] that every host serves.
+//!
+//! A handler does three things: read the wire format, call the [`Gateway`], write the wire format.
+//!
+//! | path                        | module         |
+//! |-----------------------------|----------------|
+//! | `POST /v1/chat/completions` | `chat`         |
+//! | `/v1/models[/{id}[/wake]]`  | `models`       |
+//! | `/v1/keys[/{id}]`           | `keys`         |
+//! | `GET /v1/receipts[/{id}]`   | `receipts`     |
+//! | `GET /healthz`, `/readyz`, `/metrics` | `state`   |
+//! | `GET /errors`               | `problem`      |
+
+mod body;
+mod caller;
+mod chat;
+mod correlation;
+mod extract;
+mod keys;
+mod models;
+mod problem;
+mod receipts;
+mod state;
+mod stream;
+
+use axum::{
+    Router, middleware,
+    routing::{get, post},
+};
+use dormouse_core::gateway::Gateway;
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// Every route of `gateway`.
+pub fn router(gateway: Gateway) -> Router {
+    Router::new()
+        .route("/v1/chat/completions", post(chat::completions))
+        .route("/v1/models", get(models::list))
+        // Model ids contain slashes (`org/model`).
+        .route("/v1/models/{*id}", get(models::one).post(models::act))
+        .route("/v1/keys", post(keys::mint).get(keys::list))
+        .route("/v1/keys/{id}", get(keys::one).delete(keys::revoke))
+        .route("/v1/receipts", get(receipts::list))
+        .route("/v1/receipts/{id}", get(receipts::one))
+        .route("/healthz", get(state::healthz))
+        .route("/readyz", get(state::readyz))
+        .route("/metrics", get(state::metrics))
+        .route("/errors", get(problem::catalogue))
+        .fallback(problem::no_such_route)
+        .method_not_allowed_fallback(problem::no_such_method)
+        .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(middleware::from_fn_with_state(gateway.clone(), correlation::correlate))
+        .with_state(gateway)
+}

@@ -1,0 +1,46 @@
+//! Runs the conformance suites of the ports inside the component. For tests only.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{Router, extract::Path, routing::post};
+use dormouse_core::ports::{Commit, Outcome, Records as _, Write};
+use dormouse_testkit::{conformance, fakes::TestHost};
+use futures::future::join_all;
+
+use crate::{host::SpinHost, records::SpinRecords};
+
+/// How many writers there are in [`race`].
+const WRITERS: usize = 50;
+/// What the counter in [`race`] never exceeds.
+const CEILING: i64 = 100;
+
+/// - `POST /conformance/records` answers 200 if the store keeps the contract of `Records`. A clause
+///   that is broken ends the instance, which says on standard error which it was.
+/// - `POST /conformance/race/{tenant}` lets 50 writers add 1 each to a counter of that tenant that may
+///   not pass 100, and answers how many could. Called in several processes, they must get 100 in all.
+pub(crate) fn router() -> Router {
+    Router::new()
+        .route("/conformance/records", post(records))
+        .route("/conformance/race/{tenant}", post(race))
+}
+
+async fn records() -> &'static str {
+    let clock = Arc::new(TestHost::default());
+    conformance::records(&SpinRecords::new(clock.clone()), &*clock).await;
+    "every clause holds"
+}
+
+async fn race(Path(tenant): Path<String>) -> String {
+    let records = SpinRecords::new(Arc::new(SpinHost));
+    let add = || Write::Add {
+        collection: "races".to_owned(),
+        id: "race".to_owned(),
+        fields: BTreeMap::from([("runners".to_owned(), 1)]),
+        ceiling: Some(("runners".to_owned(), CEILING)),
+    };
+    let commits = (0..WRITERS).map(|_| records.commit(Commit::new(&tenant, vec![add()])));
+    let outcomes = join_all(commits).await;
+    let applied = outcomes.iter().filter(|it| matches!(it, Ok(Outcome::Applied(_)))).count();
+    let failed = outcomes.iter().filter(|it| it.is_err()).count();
+    format!("{applied} applied, {failed} failed")
+}

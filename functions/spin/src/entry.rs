@@ -1,0 +1,59 @@
+//! The function that Spin calls.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::{Router, body::Body};
+use dormouse_core::{
+    Result,
+    gateway::{Gateway, Ports},
+};
+use spin_sdk::{
+    http::Request,
+    http_service,
+    wasip3::http::types::{ErrorCode, Response},
+};
+use tower::ServiceExt as _;
+
+use crate::{
+    host::SpinHost, http_client::SpinClient, logging, records::SpinRecords, response, settings,
+    tasks,
+};
+
+#[http_service]
+async fn handle(request: Request) -> Result<Response, ErrorCode> {
+    tasks::spawning(async {
+        let router = router().await.map_err(|error| {
+            // Before the settings are read there is no log to write to but Spin's own.
+            ErrorCode::InternalError(Some(error.to_string()))
+        })?;
+        let Ok(answer) = router.oneshot(request.map(Body::new)).await;
+        response::send(answer)
+    })
+    .await
+}
+
+/// The routes of this instance's gateway.
+async fn router() -> Result<Router> {
+    static ROUTER: OnceLock<Router> = OnceLock::new();
+    if let Some(router) = ROUTER.get() {
+        return Ok(router.clone());
+    }
+    // Two first requests may both come here; the gateway that is built second is dropped unused.
+    let settings = settings::read().await?;
+    if let Some(router) = ROUTER.get() {
+        return Ok(router.clone());
+    }
+    logging::start(&settings)?;
+    let gateway = gateway(settings)?;
+    let router = dormouse_http::router(gateway);
+    #[cfg(feature = "conformance")]
+    let router = router.merge(crate::conformance::router());
+    Ok(ROUTER.get_or_init(|| router).clone())
+}
+
+fn gateway(settings: dormouse_core::settings::Settings) -> Result<Gateway> {
+    let host = Arc::new(SpinHost);
+    let http = Arc::new(SpinClient::new(settings.upstream_connect_timeout));
+    let records = Arc::new(SpinRecords::new(host.clone()));
+    Gateway::new(settings, Ports { host, http, records, models: None })
+}

@@ -1,0 +1,83 @@
+//! Settings to adapters to gateway, for every native entrypoint.
+//!
+//! Stores are chosen by the scheme of their URL. Nothing is opened here: an adapter connects when the
+//! first request needs it.
+
+mod logging;
+mod machine;
+mod models;
+mod store;
+
+use std::{sync::Arc, thread};
+
+use dormouse_core::{
+    Result,
+    gateway::{Gateway, LocalServers, Ports},
+    ports::{Host, HttpClient},
+    settings::Settings,
+};
+use dormouse_host::{ClientOptions, NativeHost, ReqwestClient};
+
+pub use logging::start_logging;
+pub use machine::Machine;
+use models::Models;
+
+/// How many requests each core may run at once, if no setting says otherwise.
+const WORKERS_PER_CORE: u32 = 10;
+
+/// A gateway on a machine that starts no model servers.
+///
+/// A setting that cannot be used is an [`InvalidRequest`](dormouse_core::Code::InvalidRequest) that
+/// names it.
+pub fn gateway(settings: Settings) -> Result<Gateway> {
+    build(settings, Arc::new(NativeHost::default()), None)
+}
+
+/// A gateway on this machine, and what it sets going there, which its owner must
+/// [stop](Machine::stop) at the end. Call it in a tokio runtime.
+///
+/// Beside the errors of [`gateway`], a model that cannot be found is an
+/// [`InvalidRequest`](dormouse_core::Code::InvalidRequest).
+pub fn gateway_on_machine(settings: Settings) -> Result<(Gateway, Machine)> {
+    let host = NativeHost::default();
+    let shared: Arc<dyn Host> = Arc::new(host.clone());
+    let models = Models::start(&settings, &shared)?;
+    let gateway = build(settings, shared, models.servers())?;
+    Ok((gateway, Machine { models, host }))
+}
+
+fn build(
+    mut settings: Settings,
+    host: Arc<dyn Host>,
+    models: Option<LocalServers>,
+) -> Result<Gateway> {
+    settings.workers = settings.workers.or_else(|| Some(cores().saturating_mul(WORKERS_PER_CORE)));
+    let records = store::open(&settings, Arc::clone(&host))?;
+    let http = Arc::new(http_client(&settings));
+    Gateway::new(settings, Ports { host, http, records, models })
+}
+
+/// A client for servers on this machine.
+pub fn direct_client(settings: &Settings) -> impl HttpClient + 'static {
+    ReqwestClient::direct(settings.upstream_connect_timeout)
+}
+
+/// A secret that nobody can guess.
+pub fn random_secret() -> String {
+    NativeHost::default().random().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The HTTP client that `settings` ask for.
+pub fn http_client(settings: &Settings) -> impl HttpClient + 'static {
+    ReqwestClient::new(ClientOptions {
+        connect_timeout: settings.upstream_connect_timeout,
+        // Whoever speaks TLS is a hosted provider, whose connections last and cost something to make.
+        keep: settings.upstream.as_ref().is_some_and(|url| url.starts_with("https://")),
+        proxy: settings.upstream_proxy.as_ref().map(|url| url.expose().to_owned()),
+    })
+}
+
+fn cores() -> u32 {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(cores).unwrap_or(u32::MAX)
+}

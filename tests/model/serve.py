@@ -1,0 +1,51 @@
+"""Serves a model with llama.cpp's own HTTP server, in this process.
+
+    python serve.py MODEL.gguf [--port N] [--parallel N] [--context N]
+
+Prints `llama.cpp server listens on http://127.0.0.1:PORT` when it can answer, and ends when its standard
+input ends: whoever started it holds the other end of that pipe, so no server outlives its test.
+"""
+
+import argparse
+import os
+import pathlib
+import sys
+
+import xllamacpp
+
+
+def parameters(arguments):
+    """llama.cpp's settings: small, on the CPU, with tools, slots and metrics."""
+    settings = xllamacpp.CommonParams()
+    settings.model.path = arguments.model
+    settings.model_alias = {pathlib.Path(arguments.model).stem}
+    settings.port = arguments.port
+    settings.n_parallel = arguments.parallel
+    settings.n_ctx = arguments.context * arguments.parallel
+    settings.cpuparams.n_threads = 1
+    settings.cpuparams_batch.n_threads = 1
+    settings.n_gpu_layers = 0
+    settings.use_jinja = True
+    settings.endpoint_slots = True
+    settings.endpoint_metrics = True
+    settings.warmup = False
+    settings.verbosity = 1
+    return settings
+
+
+def main():
+    """Serves until standard input ends."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", help="a GGUF file")
+    parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
+    parser.add_argument("--parallel", type=int, default=2, help="how many requests run at once")
+    parser.add_argument("--context", type=int, default=16384, help="tokens of context of each request")
+    server = xllamacpp.Server(parameters(parser.parse_args()))
+    print(f"llama.cpp server listens on {server.listening_address}", flush=True)
+    sys.stdin.buffer.read()
+    # Requests may still be running; nothing of theirs is worth waiting for.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

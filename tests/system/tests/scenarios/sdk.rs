@@ -1,0 +1,42 @@
+//! OpenAI's own Python SDK.
+
+use std::path::{Path, PathBuf};
+
+use tokio::process::Command;
+
+use crate::{
+    llama::{Llama, MODEL},
+    stage::{ADMIN_KEY, Stage, within},
+};
+
+pub(crate) async fn the_openai_sdk_works(stage: Stage) {
+    let llama = Llama::start().await;
+    let prices = ("DORMOUSE_PRICES", r#"{"*": {"input": "1", "output": "2"}}"#);
+    let gateway = stage.gateway_for(&llama.base_url(), &[prices]).await;
+    let (_, poor) = gateway.key_with_budget("0.000000001").await;
+
+    let python = run(Command::new(tests().join("venv"))).await;
+    let mut check = Command::new(Path::new(python.trim()).join("bin/python"));
+    check
+        .arg(tests().join("clients/openai_sdk.py"))
+        .env("OPENAI_BASE_URL", format!("{}/v1", gateway.base()))
+        .env("OPENAI_API_KEY", ADMIN_KEY)
+        .env("NO_PROXY", "127.0.0.1")
+        .env("CHECK_MODEL", MODEL)
+        .env("CHECK_KEY_WITHOUT_MONEY", poor.key());
+    run(check).await;
+}
+
+/// Where the tests' own programs are.
+fn tests() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Runs a program that must succeed, and returns what it printed.
+async fn run(mut command: Command) -> String {
+    let output = within("a program to end", command.output()).await.unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?} failed:\n{printed}{complaint}");
+    printed
+}

@@ -1,0 +1,88 @@
+//! What a scenario plays on: a host, a scripted upstream, a place for records.
+
+use std::{collections::BTreeMap, future::Future, path::PathBuf, sync::Arc, time::Duration};
+
+use dormouse_testkit::upstream::Upstream;
+use tempfile::TempDir;
+use tokio::sync::Mutex;
+
+use crate::{
+    client::Gateway,
+    host::{Host, Running},
+};
+
+/// The administrator's key of every gateway.
+pub(crate) const ADMIN_KEY: &str = "sk-dormouse-administrator-of-tests";
+
+/// The most processes that a function may have at once. Every running request needs one.
+const INSTANCES: usize = 32;
+
+/// How long anything may take that must happen. Only a test that fails waits so long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// One scenario's surroundings. What it starts ends with it.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    /// Where gateways run.
+    pub(crate) host: Host,
+    /// The provider behind them.
+    pub(crate) upstream: Upstream,
+    /// How many processes a gateway may consist of, where the host decides.
+    pub(crate) instances: usize,
+    folder: TempDir,
+}
+
+impl Stage {
+    /// Sets the stage on `host`.
+    pub(crate) async fn on(host: Host) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self { host, upstream: Upstream::start().await, instances: INSTANCES, folder }
+    }
+
+    /// A gateway in front of the scripted upstream.
+    pub(crate) async fn gateway(&self, settings: &[(&str, &str)]) -> Gateway {
+        self.gateway_for(&self.upstream.base_url(), settings).await
+    }
+
+    /// A gateway in front of `upstream`. All gateways of a stage share their records.
+    pub(crate) async fn gateway_for(&self, upstream: &str, settings: &[(&str, &str)]) -> Gateway {
+        let ours = [
+            ("DORMOUSE_UPSTREAM", upstream),
+            ("DORMOUSE_API_KEY", ADMIN_KEY),
+            ("DORMOUSE_LOG_FORMAT", "json"),
+        ];
+        let settings: BTreeMap<String, String> = ours
+            .iter()
+            .chain(settings)
+            .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let (running, base) = Running::start(self, &settings).await;
+        Gateway::new(base, ADMIN_KEY, Arc::new(Mutex::new(running)))
+    }
+
+    /// Overwrites the gateways' records, so that nothing can be read or written any more.
+    pub(crate) fn spoil_store(&self) {
+        for entry in std::fs::read_dir(self.folder.path()).expect("the folder") {
+            let path = entry.expect("an entry").path();
+            let length = std::fs::metadata(&path).expect("a file").len();
+            let rubbish = vec![0xAA; usize::try_from(length).expect("a small file").max(4096)];
+            std::fs::write(path, rubbish).expect("the file can be written");
+        }
+    }
+
+    /// The file with the gateways' records.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.folder.path().join("dormouse.db")
+    }
+}
+
+/// Waits for what must happen.
+///
+/// # Panics
+/// If it does not.
+pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, work).await {
+        Ok(value) => value,
+        Err(_) => panic!("waited {PATIENCE:?} in vain for {what}"),
+    }
+}

@@ -1,0 +1,7 @@
+//! Stand-ins for what tests must not depend on.
+
+mod host;
+mod model_servers;
+
+pub use host::TestHost;
+pub use model_servers::FakeModelServers;

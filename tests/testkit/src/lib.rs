@@ -1,0 +1,11 @@
+//! Conformance suites for the ports, and fakes for the rest.
+
+pub mod conformance;
+pub mod fakes;
+
+#[cfg(feature = "servers")]
+pub mod lambda;
+#[cfg(feature = "servers")]
+pub mod process;
+#[cfg(feature = "servers")]
+pub mod upstream;
