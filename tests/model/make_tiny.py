@@ -7,9 +7,11 @@ that tests meet the real protocol, the real chat template, real grammars and rea
 seed always gives the same file.
 
 The tokenizer is byte-level BPE, as GPT-2's, whose merges only spell the words in WORDS. The weights are
-random but for two dimensions of the residual stream, to which no layer writes. Dimension 0 is a constant,
-through which every token gets a fixed bias on its logit: words are likely, stray bytes are not, a turn
-ends after some 30 tokens. Dimension 1 says that a tool call has just ended, and ends the turn.
+random but for three dimensions of the residual stream, to which no layer writes. Dimension 0 is a
+constant, through which every token gets a fixed bias on its logit: words are likely, stray bytes are not, a
+turn ends after some 30 tokens. Dimension 1 says that a tool call has just ended, and ends the turn.
+Dimension 2 says that there was only white space, as at the start of a turn, and keeps it from ending: no
+answer is empty.
 
 By itself it calls no tool. A request makes it do so with `"logit_bias": {"3": 100}`, as token 3 opens a
 tool call, and `"parallel_tool_calls": false`, as it would open another one.
@@ -104,14 +106,17 @@ def write_weights(out, tokens, biases):
 
     def into_stream(columns):
         weights = matrix(WIDTH, columns, columns**-0.5)
-        weights[:2] = 0
+        weights[:3] = 0
         return weights
 
     ones = numpy.ones(WIDTH, numpy.float32)
     embedding, output = matrix(len(biases), WIDTH, 1.0), matrix(len(biases), WIDTH, 0.2)
     embedding[:, 0], output[:, 0] = 3.0, biases
-    embedding[:, 1], output[:, 1] = 0.0, 0.0
+    embedding[:, 1:3], output[:, 1:3] = 0.0, 0.0
     embedding[tokens.index("</tool_call>"), 1] = output[tokens.index("<|im_end|>"), 1] = 20.0
+    for blank in (" ", "\n"):
+        embedding[tokens.index(byte_alphabet()[ord(blank)]), 2] = 6.0
+    output[tokens.index("<|im_end|>"), 2] = -20.0
     out.add_tensor("token_embd.weight", embedding)
     out.add_tensor("output_norm.weight", ones)
     out.add_tensor("output.weight", output)
