@@ -13,9 +13,10 @@ mod whole;
 
 pub use event::{Chunk, ChunkStream, Delta, Event, FinishReason, PartKind};
 pub use grammar::{Grammar, Violation};
-pub use message::{CacheHint, Image, Message, Part, Role};
+pub use message::{CacheHint, Document, Image, Message, Part, Role, Signature};
 pub use request::{
-    Dialect, Extensions, Original, OutputFormat, Request, Sampling, StreamOptions, Tool, ToolChoice,
+    Dialect, Extensions, Original, OutputFormat, ReasoningOptions, Request, Sampling,
+    StreamOptions, Tool, ToolChoice,
 };
 pub use usage::{Source, Usage};
 pub use whole::{Choice, Whole};

@@ -24,7 +24,7 @@ use crate::{
     Code, Error, Result,
     chat::{ChunkStream, Dialect, Request},
     ports::{ByteStream, Host, HttpClient},
-    wire::openai_chat::{self, AnswerDecoder, Outgoing, Verbatim},
+    wire::{self, Called, Decode, Outgoing, Verbatim},
 };
 
 /// The largest whole answer that is read from a provider.
@@ -69,7 +69,7 @@ impl Provider {
 
     /// The wire format it speaks.
     pub fn dialect(&self) -> Dialect {
-        Dialect::OpenAiChat
+        self.target.dialect
     }
 
     /// Asks `model` and returns when the answer begins.
@@ -90,39 +90,51 @@ impl Provider {
             stream: request.stream.is_some(),
             slot: self.target.slot,
         };
-        let wire = openai_chat::encode_request(request, &outgoing)
-            .and_then(|body| self.target.post("chat/completions", body, outgoing.stream))
+        let format = self.format().map_err(Unanswered::refused)?;
+        let wire = format
+            .encode_request(request, &outgoing)
+            .and_then(|call| self.target.post(call, outgoing.stream))
             .map_err(Unanswered::refused)?;
-        let response = self.head(wire, deadline, self.target.first_byte_timeout).await?;
+        let response = self.head(wire, format, deadline, self.target.first_byte_timeout).await?;
         let same = request.original.as_ref().is_some_and(|it| it.dialect == self.dialect());
         // A server may stream unasked, or answer whole when asked to stream; then its bytes are not
         // what the caller waits for.
-        if is_event_stream(&response) {
+        if format.is_stream(content_type(&response)) {
             let hide_usage = request.stream.is_some_and(|options| !options.include_usage);
             let pass = same && request.stream.is_some();
-            let decoder = AnswerDecoder::new(Verbatim { pass, hide_usage });
+            let decoder = format.decoder(Verbatim { pass, hide_usage });
             return Ok(self.streamed(response.into_body(), decoder, deadline.clone()));
         }
         let pass = same && request.stream.is_none();
         let body = self.collect(response.into_body(), deadline, MAX_ANSWER_BYTES).await;
-        let chunk = body.and_then(|body| openai_chat::decode_answer(body, pass));
+        let chunk = body.and_then(|body| format.decode_answer(body, pass));
         let chunk = chunk.map_err(|error| Unanswered::broken(self.clean(error)))?;
         Ok(stream::iter([Ok(chunk)]).boxed())
+    }
+
+    /// How its dialect is spoken.
+    fn format(&self) -> Result<&'static dyn Called> {
+        wire::called(self.dialect()).ok_or_else(|| {
+            let message = format!("no provider can speak {}", self.dialect().as_str());
+            Error::new(Code::Internal, message)
+        })
     }
 
     /// Lists the provider's models, as it describes them.
     pub async fn models(&self) -> Result<Vec<Model>> {
         let deadline = Deadline::after(Arc::clone(&self.host), LIST_TIMEOUT);
-        let asked = self.head(self.target.get("models")?, &deadline, LIST_TIMEOUT).await;
+        let (format, list) = (self.format()?, self.format()?.models());
+        let asked = self.head(self.target.get(list.path)?, format, &deadline, LIST_TIMEOUT).await;
         let response = asked.map_err(|unanswered| unanswered.error)?;
         let body = self.collect(response.into_body(), &deadline, MAX_ANSWER_BYTES).await?;
-        models::decode(&body)
+        models::decode(&body, list)
     }
 
     /// Sends a request and waits for a success status.
     async fn head(
         &self,
         request: http::Request<Bytes>,
+        format: &dyn Called,
         deadline: &Deadline,
         patience: Duration,
     ) -> Result<Response<ByteStream>, Unanswered> {
@@ -147,7 +159,7 @@ impl Provider {
             tracing::debug!(error = &error as &dyn std::error::Error, "an error body broke off");
             Bytes::new()
         });
-        let error = openai_chat::decode_error(status.as_u16(), retry_after, &body);
+        let error = format.decode_error(status.as_u16(), retry_after, &body);
         Err(Unanswered::refused(self.clean(error)))
     }
 
@@ -155,7 +167,7 @@ impl Provider {
     fn streamed(
         &self,
         mut body: ByteStream,
-        mut decoder: AnswerDecoder,
+        mut decoder: Box<dyn Decode>,
         deadline: Deadline,
     ) -> ChunkStream {
         let this = self.clone();
@@ -199,12 +211,9 @@ impl Provider {
     }
 }
 
-fn is_event_stream(response: &Response<ByteStream>) -> bool {
-    response
-        .headers()
-        .get(http::header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.trim_start().starts_with("text/event-stream"))
+fn content_type(response: &Response<ByteStream>) -> &str {
+    let header = response.headers().get(http::header::CONTENT_TYPE);
+    header.and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 fn late(what: &str) -> Error {

@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{Extensions, Usage};
+use super::{Dialect, Extensions, Signature, Usage};
 use crate::Result;
 
 /// The pieces of one answer, in order. An error ends the stream.
@@ -77,6 +78,8 @@ pub enum Event {
     Usage(Usage),
     /// Something that only a caller of the provider's dialect understands (log probabilities, timings).
     Extension {
+        /// The dialect.
+        dialect: Dialect,
         /// Which choice it belongs to, or the whole answer.
         choice: Option<u32>,
         /// The fields.
@@ -87,12 +90,14 @@ pub enum Event {
 }
 
 /// What a part is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum PartKind {
     /// Text.
     Text,
     /// The model's thoughts.
     Reasoning,
+    /// Thoughts that the provider has encrypted: only their signature comes.
+    Redacted,
     /// A refusal.
     Refusal,
     /// A tool call.
@@ -101,6 +106,15 @@ pub enum PartKind {
         id: String,
         /// The tool's name.
         name: String,
+        /// The tool takes free text instead of a JSON object.
+        custom: bool,
+    },
+    /// A part that only one dialect has (what the provider's own tools did). It has no deltas.
+    Other {
+        /// The dialect.
+        dialect: Dialect,
+        /// The part, complete.
+        value: Value,
     },
 }
 
@@ -112,10 +126,10 @@ pub enum Delta {
     /// More thoughts.
     Reasoning(String),
     /// The signature under the thoughts; comes once, last.
-    Signature(String),
+    Signature(Signature),
     /// More of a refusal.
     Refusal(String),
-    /// More of a tool call's arguments: a piece of JSON text.
+    /// More of a tool call's arguments: a piece of JSON text, or of a custom tool's input.
     Arguments(String),
 }
 
@@ -125,7 +139,7 @@ impl Delta {
         match self {
             Self::Text(text)
             | Self::Reasoning(text)
-            | Self::Signature(text)
+            | Self::Signature(Signature { text, .. })
             | Self::Refusal(text)
             | Self::Arguments(text) => text,
         }
@@ -136,13 +150,15 @@ impl Delta {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FinishReason {
-    /// The model was done, or met a stop text.
+    /// The model was done, or met a stop text that the provider does not name.
     Stop,
+    /// The model met this stop text.
+    StopText(String),
     /// The token limit was reached.
     Length,
     /// The model waits for the results of its tool calls.
     ToolCalls,
-    /// A content filter cut in.
+    /// A content filter cut in, or the model refused.
     ContentFilter,
     /// A reason that only the provider's dialect has a word for.
     Other(String),

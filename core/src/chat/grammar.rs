@@ -103,7 +103,7 @@ impl Progress {
             return Err(Violation("a delta after the signature"));
         }
         match (&open.kind, delta) {
-            (PartKind::Reasoning, Delta::Signature(_)) => open.signed = true,
+            (PartKind::Reasoning | PartKind::Redacted, Delta::Signature(_)) => open.signed = true,
             (PartKind::Text, Delta::Text(_))
             | (PartKind::Reasoning, Delta::Reasoning(_))
             | (PartKind::Refusal, Delta::Refusal(_))

@@ -58,13 +58,18 @@ pub enum Part {
     },
     /// A picture.
     Image(Image),
+    /// A document: a PDF, a text file.
+    Document(Document),
     /// The model's thoughts.
     Reasoning {
         /// The thoughts as text; empty when the provider hides them.
         text: String,
         /// The provider's proof that it wrote them. Sent back unchanged.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        signature: Option<String>,
+        signature: Option<Signature>,
+        /// The provider has encrypted the thoughts: there is only the signature.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        redacted: bool,
     },
     /// The model asks for a tool to be run.
     ToolCall {
@@ -72,8 +77,11 @@ pub enum Part {
         id: String,
         /// Which tool.
         name: String,
-        /// JSON text, as the model wrote it: not necessarily valid.
+        /// JSON text, as the model wrote it: not necessarily valid. Of a custom tool: any text.
         arguments: String,
+        /// The tool takes free text instead of a JSON object.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        custom: bool,
     },
     /// What a tool answered.
     ToolResult {
@@ -84,6 +92,9 @@ pub enum Part {
         /// Whether the tool failed.
         #[serde(default)]
         is_error: bool,
+        /// Where the provider may end a cached prefix.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cache: Option<CacheHint>,
     },
     /// The model declines, and says so.
     Refusal {
@@ -101,13 +112,48 @@ pub enum Part {
 }
 
 /// A picture in a message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
     /// An `https:` URL, or a `data:` URI (RFC 2397) that holds the picture itself.
     pub url: String,
     /// How closely to look: `low`, `high` or `auto`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// Where the provider may end a cached prefix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheHint>,
+}
+
+/// A document in a message.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Document {
+    /// An `https:` URL, or a `data:` URI (RFC 2397) that holds the document itself.
+    pub url: String,
+    /// Its file name or title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Where the provider may end a cached prefix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheHint>,
+}
+
+/// A provider's proof that it wrote some thoughts. Only a provider of the same dialect takes it back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signature {
+    /// Whose dialect it comes from.
+    pub dialect: Dialect,
+    /// The signature, or the encrypted thoughts.
+    pub text: String,
+    /// The provider's id of the thoughts, where it gives them one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+}
+
+impl Signature {
+    /// A signature of a provider that speaks `dialect`.
+    pub fn new(dialect: Dialect, text: impl Into<String>) -> Self {
+        Self { dialect, text: text.into(), id: None }
+    }
 }
 
 /// A hint that the prompt up to here will be sent again.

@@ -1,22 +1,60 @@
 //! One chat operation, as the pipeline sees it.
 
 use bytes::Bytes;
+use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Message;
+use super::{CacheHint, Message};
 
 /// A wire format. Two parties that speak the same one can exchange bytes unchanged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Dialect {
-    /// OpenAI's chat completions.
+    /// OpenAI's chat completions: `POST /v1/chat/completions`.
+    #[default]
     OpenAiChat,
+    /// OpenAI's older text completions: `POST /v1/completions`.
+    OpenAiCompletions,
+    /// OpenAI's responses: `POST /v1/responses`.
+    OpenAiResponses,
+    /// Anthropic's messages: `POST /v1/messages`.
+    Anthropic,
+    /// Google's `models/{model}:generateContent`.
+    Gemini,
+    /// Ollama's own `POST /api/chat`.
+    Ollama,
+}
+
+impl Dialect {
+    /// Every dialect.
+    pub const ALL: [Self; 6] = [
+        Self::OpenAiChat,
+        Self::OpenAiCompletions,
+        Self::OpenAiResponses,
+        Self::Anthropic,
+        Self::Gemini,
+        Self::Ollama,
+    ];
+
+    /// Its name in logs, metrics and configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenAiChat => "openai-chat",
+            Self::OpenAiCompletions => "openai-completions",
+            Self::OpenAiResponses => "openai-responses",
+            Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
+            Self::Ollama => "ollama",
+        }
+    }
 }
 
 /// One chat operation.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Request {
+    /// The dialect it came in. Extensions anywhere in it are of this dialect.
+    pub dialect: Dialect,
     /// The model the caller named; empty if the caller left it to the gateway.
     pub model: String,
     /// The messages, oldest first. Never empty.
@@ -33,8 +71,8 @@ pub struct Request {
     pub sampling: Sampling,
     /// The most output tokens, reasoning included. `None`: the provider's default, never zero.
     pub max_output_tokens: Option<u32>,
-    /// How long to think, in the words of the dialect (`low`, `medium`, `high`, …).
-    pub reasoning_effort: Option<String>,
+    /// Whether and how long to think before answering.
+    pub reasoning: ReasoningOptions,
     /// `Some` if the answer is to be sent as it is written.
     pub stream: Option<StreamOptions>,
     /// The caller's name for its own user; passed on for abuse monitoring.
@@ -43,8 +81,23 @@ pub struct Request {
     pub metadata: Map<String, Value>,
     /// Request fields that the vocabulary does not know.
     pub extensions: Extensions,
+    /// Headers of the request that a provider of the same dialect is to see (`anthropic-beta`).
+    pub headers: HeaderMap,
     /// The request as it was received, for a provider of the same dialect.
     pub original: Option<Original>,
+}
+
+/// Whether and how long a model thinks before it answers. `None` is the provider's default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReasoningOptions {
+    /// Whether it thinks at all.
+    pub enabled: Option<bool>,
+    /// How hard: `none`, `minimal`, `low`, `medium`, `high`, `xhigh`, `max`.
+    pub effort: Option<String>,
+    /// The most tokens to think. Part of the output tokens.
+    pub budget_tokens: Option<u32>,
+    /// What the caller wants to see of the thoughts, in the dialect's words (`auto`, `omitted`, …).
+    pub summary: Option<String>,
 }
 
 /// How an answer is to be streamed.
@@ -64,7 +117,7 @@ pub struct Original {
 }
 
 /// A function the model may ask for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tool {
     /// Its name.
     pub name: String,
@@ -74,8 +127,14 @@ pub struct Tool {
     pub input_schema: Option<Value>,
     /// Whether the provider must keep to the schema.
     pub strict: Option<bool>,
-    /// Fields that the vocabulary does not know. A tool of a kind that only one dialect has (custom,
-    /// built-in) is held here whole, under an empty name.
+    /// Its input is free text, not a JSON object.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub custom: bool,
+    /// Where the provider may end a cached prefix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheHint>,
+    /// Fields that the vocabulary does not know. A tool of a kind that only one dialect has (web search,
+    /// code interpreter) is held here whole, under an empty name.
     pub extensions: Extensions,
 }
 

@@ -6,7 +6,8 @@ use futures::{Stream, StreamExt};
 use serde_json::{Map, Value};
 
 use super::{
-    Chunk, Delta, Event, Extensions, FinishReason, Grammar, Part, PartKind, Usage, Violation,
+    Chunk, Delta, Dialect, Event, Extensions, FinishReason, Grammar, Part, PartKind, Usage,
+    Violation,
 };
 use crate::{Code, Error, Result};
 
@@ -23,6 +24,8 @@ pub struct Whole {
     pub choices: BTreeMap<u32, Choice>,
     /// Token counts, if known.
     pub usage: Option<Usage>,
+    /// The provider's dialect, if there are extensions.
+    pub dialect: Option<Dialect>,
     /// What only a caller of the provider's dialect understands, about the whole answer.
     pub extensions: Extensions,
 }
@@ -71,10 +74,14 @@ impl Whole {
                 self.choices.entry(choice).or_default().finish_reason = Some(reason);
             }
             Event::Usage(usage) => self.usage = Some(usage),
-            Event::Extension { choice: Some(choice), fields } => {
+            Event::Extension { dialect, choice: Some(choice), fields } => {
+                self.dialect = Some(dialect);
                 merge(&mut self.choices.entry(choice).or_default().extensions.0, fields.0);
             }
-            Event::Extension { choice: None, fields } => self.extensions.0.extend(fields.0),
+            Event::Extension { dialect, choice: None, fields } => {
+                self.dialect = Some(dialect);
+                self.extensions.0.extend(fields.0);
+            }
             Event::PartEnd { .. } | Event::Ping => {}
         }
         Ok(())
@@ -119,8 +126,16 @@ fn merge(fields: &mut Map<String, Value>, more: Map<String, Value>) {
 fn empty(kind: PartKind) -> Part {
     match kind {
         PartKind::Text => Part::Text { text: String::new(), cache: None },
-        PartKind::Reasoning => Part::Reasoning { text: String::new(), signature: None },
+        PartKind::Reasoning => thoughts(false),
+        PartKind::Redacted => thoughts(true),
         PartKind::Refusal => Part::Refusal { text: String::new() },
-        PartKind::ToolCall { id, name } => Part::ToolCall { id, name, arguments: String::new() },
+        PartKind::ToolCall { id, name, custom } => {
+            Part::ToolCall { id, name, arguments: String::new(), custom }
+        }
+        PartKind::Other { dialect, value } => Part::Other { dialect, value },
     }
+}
+
+fn thoughts(redacted: bool) -> Part {
+    Part::Reasoning { text: String::new(), signature: None, redacted }
 }

@@ -129,6 +129,8 @@ impl Input {
                 self.images += 1;
                 *picture_bytes += u64::try_from(image.url.len()).unwrap_or(u64::MAX);
             }
+            // A document counts by its bytes, as base64: more than its text has.
+            Part::Document(document) => text(&document.url),
             Part::Other { value, .. } => text(&value.to_string()),
         }
     }

@@ -1,11 +1,11 @@
 //! The list of a provider's models.
 
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
     Code, Error, Result,
     ports::{ModelServer, ServerState},
+    wire::ModelList,
 };
 
 /// A model, as its provider describes it: an object with at least an `id`.
@@ -46,19 +46,20 @@ pub fn describe(server: &ModelServer) -> Value {
     description
 }
 
-/// Reads the body of `GET /v1/models`. Entries without an id are no models and left out.
-pub(super) fn decode(body: &[u8]) -> Result<Vec<Model>> {
-    #[derive(Deserialize)]
-    struct List {
-        data: Vec<Map<String, Value>>,
-    }
-    let list: List = serde_json::from_slice(body).map_err(|error| {
-        Error::new(Code::UpstreamInvalid, "the provider's list of models cannot be read")
-            .caused_by(error)
-    })?;
-    let model = |description: Map<String, Value>| {
-        let id = description.get("id")?.as_str()?.to_owned();
+/// Reads a provider's list of models. Entries without an id are no models and left out.
+pub(super) fn decode(body: &[u8], list: ModelList) -> Result<Vec<Model>> {
+    let unreadable =
+        || Error::new(Code::UpstreamInvalid, "the provider's list of models cannot be read");
+    let mut object: Map<String, Value> =
+        serde_json::from_slice(body).map_err(|error| unreadable().caused_by(error))?;
+    let Some(Value::Array(items)) = object.remove(list.items) else { return Err(unreadable()) };
+    let model = |item: Value| {
+        let Value::Object(mut description) = item else { return None };
+        let id = description.get(list.id)?.as_str()?.to_owned();
+        if list.id != "id" {
+            description.insert("id".into(), id.as_str().into());
+        }
         Some(Model { id, description })
     };
-    Ok(list.data.into_iter().filter_map(model).collect())
+    Ok(items.into_iter().filter_map(model).collect())
 }

@@ -10,9 +10,10 @@ use http::{
 
 use crate::{
     Code, Error, Result,
+    chat::Dialect,
     ports::Lease,
     settings::{Auth, Secret, Settings},
-    wire::openai_chat::MaxTokensField,
+    wire::{Call, MaxTokensField},
 };
 
 /// Who calls.
@@ -22,6 +23,8 @@ const AGENT: HeaderValue =
 /// Where a provider is and how it is to be called.
 #[derive(Clone, Debug)]
 pub struct Target {
+    /// The wire format it speaks.
+    pub(super) dialect: Dialect,
     base: String,
     secret: Option<Secret>,
     header_secrets: Vec<String>,
@@ -51,6 +54,7 @@ impl Target {
             credential(&mut headers, settings.upstream_auth, secret)?;
         }
         Ok(Some(Self {
+            dialect: Dialect::OpenAiChat,
             base: base.trim_end_matches('/').to_owned(),
             secret: settings.upstream_api_key.clone(),
             header_secrets: settings.upstream_headers.secrets(),
@@ -67,6 +71,7 @@ impl Target {
         let mut headers = HeaderMap::new();
         headers.insert(USER_AGENT, AGENT);
         Self {
+            dialect: Dialect::OpenAiChat,
             base: lease.base_url.trim_end_matches('/').to_owned(),
             secret: None,
             header_secrets: Vec::new(),
@@ -94,24 +99,18 @@ impl Target {
     }
 
     pub(super) fn get(&self, path: &str) -> Result<Request<Bytes>> {
-        self.request(Method::GET, path, Bytes::new(), false)
+        self.request(Method::GET, Call::new(path, Bytes::new()), false)
     }
 
-    pub(super) fn post(&self, path: &str, body: Bytes, stream: bool) -> Result<Request<Bytes>> {
-        self.request(Method::POST, path, body, stream)
+    pub(super) fn post(&self, call: Call, stream: bool) -> Result<Request<Bytes>> {
+        self.request(Method::POST, call, stream)
     }
 
-    fn request(
-        &self,
-        method: Method,
-        path: &str,
-        body: Bytes,
-        stream: bool,
-    ) -> Result<Request<Bytes>> {
+    fn request(&self, method: Method, call: Call, stream: bool) -> Result<Request<Bytes>> {
         let mut request = Request::builder()
             .method(method)
-            .uri(format!("{}/{path}", self.base))
-            .body(body)
+            .uri(format!("{}/{}", self.base, call.path))
+            .body(call.body)
             .map_err(|error| {
                 Error::new(Code::Internal, "the upstream's URL cannot be called").caused_by(error)
             })?;
@@ -119,6 +118,7 @@ impl Target {
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
+        headers.extend(call.headers);
         headers.extend(self.headers.clone());
         Ok(request)
     }

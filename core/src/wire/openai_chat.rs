@@ -27,13 +27,65 @@ mod turn;
 mod usage;
 mod whole;
 
-pub use answer::{AnswerDecoder, Verbatim, decode_answer};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use serde_json::Value;
+
+pub use answer::{AnswerDecoder, decode_answer};
 pub use encoder::{AnswerEncoder, EncoderOptions};
 pub use error::{decode_error, error_body};
-pub use outgoing::{MaxTokensField, Outgoing, encode_request};
+pub use outgoing::encode_request;
 pub use request::decode_request;
 pub use usage::decode_usage;
-pub use whole::encode_answer;
+
+use super::{Call, Called, Decode, Encode, Opening, Outgoing, Served, Verbatim};
+use crate::{
+    Error, Result,
+    chat::{Chunk, Request},
+};
+
+/// The dialect.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenAiChat;
+
+impl Served for OpenAiChat {
+    fn decode_request(&self, _: &HeaderMap, body: &Bytes) -> Result<Request> {
+        decode_request(body)
+    }
+
+    fn encoder(&self, request: &Request, opening: Opening) -> Box<dyn Encode> {
+        Box::new(AnswerEncoder::new(EncoderOptions {
+            id: format!("chatcmpl-{}", opening.id),
+            model: request.model.clone(),
+            created: opening.created,
+            include_usage: request.stream.is_some_and(|options| options.include_usage),
+        }))
+    }
+
+    fn error_body(&self, error: &Error, _: &str) -> Value {
+        error_body(error)
+    }
+}
+
+impl Called for OpenAiChat {
+    fn encode_request(&self, request: &Request, outgoing: &Outgoing<'_>) -> Result<Call> {
+        Ok(Call::new("chat/completions", encode_request(request, outgoing)?))
+    }
+
+    fn decoder(&self, verbatim: Verbatim) -> Box<dyn Decode> {
+        Box::new(AnswerDecoder::new(verbatim))
+    }
+
+    fn decode_answer(&self, body: Bytes, pass: bool) -> Result<Chunk> {
+        decode_answer(body, pass)
+    }
+
+    fn decode_error(&self, status: u16, retry_after: Option<Duration>, body: &[u8]) -> Error {
+        decode_error(status, retry_after, body)
+    }
+}
 
 /// The caller's or provider's field for thoughts. DeepSeek's word, which llama.cpp and vLLM took over.
 const REASONING: &str = "reasoning_content";

@@ -2,7 +2,7 @@
 
 use dormouse_core::{
     chat::Grammar,
-    wire::openai_chat::{Verbatim, decode_answer},
+    wire::{Verbatim, openai_chat::decode_answer},
 };
 use proptest::{prelude::*, sample::Index};
 use serde_json::{Value, json};

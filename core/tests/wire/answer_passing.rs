@@ -4,7 +4,10 @@ use bytes::Bytes;
 use dormouse_core::{
     Code, Error,
     chat::{Chunk, Event, Source, Usage, Whole},
-    wire::openai_chat::{AnswerEncoder, EncoderOptions, Verbatim, decode_answer},
+    wire::{
+        Encode, Verbatim,
+        openai_chat::{AnswerEncoder, EncoderOptions, decode_answer},
+    },
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};

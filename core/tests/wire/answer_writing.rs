@@ -4,8 +4,13 @@ use std::time::Duration;
 
 use dormouse_core::{
     Code, Error,
-    chat::{Chunk, Delta, Event, Extensions, FinishReason, PartKind, Source, Usage, Whole},
-    wire::openai_chat::{AnswerEncoder, EncoderOptions, encode_answer},
+    chat::{
+        Chunk, Delta, Dialect, Event, Extensions, FinishReason, PartKind, Source, Usage, Whole,
+    },
+    wire::{
+        Encode,
+        openai_chat::{AnswerEncoder, EncoderOptions},
+    },
 };
 use serde_json::{Value, json};
 
@@ -27,7 +32,7 @@ fn text(index: u32, pieces: &[&str]) -> Vec<Event> {
 
 fn call(index: u32, id: &str, name: &str, pieces: &[&str]) -> Vec<Event> {
     let deltas = pieces.iter().map(|piece| Delta::Arguments((*piece).into())).collect();
-    part(index, PartKind::ToolCall { id: id.into(), name: name.into() }, deltas)
+    part(index, PartKind::ToolCall { id: id.into(), name: name.into(), custom: false }, deltas)
 }
 
 fn thoughts(index: u32) -> Vec<Event> {
@@ -52,7 +57,7 @@ fn usage() -> Event {
 
 fn extension(choice: Option<u32>, fields: &Value) -> Event {
     let fields = fields.as_object().cloned().unwrap_or_default();
-    Event::Extension { choice, fields: Extensions(fields) }
+    Event::Extension { dialect: Dialect::OpenAiChat, choice, fields: Extensions(fields) }
 }
 
 fn answer(
@@ -87,7 +92,7 @@ fn whole(events: Vec<Event>) -> Value {
     for event in events {
         whole.push(event).expect("a legal sequence");
     }
-    serde_json::from_slice(&encode_answer(&whole)).expect("JSON")
+    serde_json::from_slice(&encoder(false).whole(&whole)).expect("JSON")
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use dormouse_core::{
     chat::{Chunk, Event, Part, Whole},
-    wire::openai_chat::{AnswerEncoder, EncoderOptions, Verbatim, decode_answer, encode_answer},
+    wire::{
+        Encode, Verbatim,
+        openai_chat::{AnswerEncoder, EncoderOptions, decode_answer},
+    },
 };
 use futures::{FutureExt, StreamExt, stream};
 use proptest::{prelude::*, sample::Index};
@@ -36,7 +39,7 @@ fn in_one_message(mut whole: Whole) -> Whole {
         let (mut signed, mut calls) = (None, Vec::new());
         for part in std::mem::take(&mut choice.parts) {
             match part {
-                Part::Reasoning { text, signature } => {
+                Part::Reasoning { text, signature, .. } => {
                     thoughts.get_or_insert_with(String::new).push_str(&text);
                     signed = signature.or(signed);
                 }
@@ -49,7 +52,11 @@ fn in_one_message(mut whole: Whole) -> Whole {
                 call => calls.push(call),
             }
         }
-        choice.parts.extend(thoughts.map(|text| Part::Reasoning { text, signature: signed }));
+        choice.parts.extend(thoughts.map(|text| Part::Reasoning {
+            text,
+            signature: signed,
+            redacted: false,
+        }));
         choice.parts.extend(text.map(|text| Part::Text { text, cache: None }));
         choice.parts.extend(refusal.map(|text| Part::Refusal { text }));
         choice.parts.extend(calls);
@@ -84,7 +91,7 @@ proptest! {
     #[test]
     fn a_whole_answer_survives(events in answers()) {
         let whole = as_told(&events);
-        let chunk = decode_answer(encode_answer(&whole), false).expect("an answer");
+        let chunk = decode_answer(AnswerEncoder::new(EncoderOptions::default()).whole(&whole), false).expect("an answer");
         let read = Read { chunks: vec![chunk], error: None };
         prop_assert_eq!(read.whole(), in_one_message(whole));
     }

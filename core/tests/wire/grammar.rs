@@ -1,6 +1,8 @@
 //! What the grammar of events accepts and refuses.
 
-use dormouse_core::chat::{Delta, Event, FinishReason, Grammar, PartKind, Violation, Whole};
+use dormouse_core::chat::{
+    Delta, Dialect, Event, FinishReason, Grammar, PartKind, Signature, Violation, Whole,
+};
 use futures::{StreamExt, stream};
 use proptest::{prelude::*, sample::Index};
 
@@ -43,7 +45,7 @@ fn every_rule_has_its_refusal() {
     let text = || open(0, PartKind::Text);
     let said = || delta(0, Delta::Text("a".into()));
     let thought = || open(0, PartKind::Reasoning);
-    let signed = || delta(0, Delta::Signature("s".into()));
+    let signed = || delta(0, Delta::Signature(Signature::new(Dialect::OpenAiChat, "s")));
     let other_kind = || delta(0, Delta::Reasoning("a".into()));
     let closed = "a delta or end for a part that is not open";
     let late = "an event after its choice finished";
@@ -75,7 +77,7 @@ fn every_rule_has_its_refusal() {
 #[test]
 fn a_choice_of_which_only_an_extension_is_known_must_finish_too() {
     let fields = dormouse_core::chat::Extensions::default();
-    let mentioned = Event::Extension { choice: Some(1), fields };
+    let mentioned = Event::Extension { dialect: Dialect::OpenAiChat, choice: Some(1), fields };
     assert_eq!(refused(&[start(), mentioned, finish()]), "a choice without a finish");
 }
 

@@ -1,7 +1,8 @@
 //! Legal answers, made at random.
 
 use dormouse_core::chat::{
-    Delta, Event, Extensions, FinishReason, Part, PartKind, Source, Usage, Whole,
+    Delta, Dialect, Event, Extensions, FinishReason, Part, PartKind, Signature, Source, Usage,
+    Whole,
 };
 use proptest::{collection::vec, option, prelude::*, sample::Index};
 use serde_json::{Value, json};
@@ -40,7 +41,7 @@ fn start() -> Event {
 
 fn extension(choice: Option<u32>, fields: &Value) -> Event {
     let fields = fields.as_object().cloned().unwrap_or_default();
-    Event::Extension { choice, fields: Extensions(fields) }
+    Event::Extension { dialect: Dialect::OpenAiChat, choice, fields: Extensions(fields) }
 }
 
 fn texts() -> impl Strategy<Value = Vec<String>> {
@@ -50,7 +51,9 @@ fn texts() -> impl Strategy<Value = Vec<String>> {
 fn part() -> impl Strategy<Value = Planned> {
     let reasoning = (texts(), option::of("[a-z]{1,4}")).prop_map(|(texts, signature)| {
         let mut deltas: Vec<Delta> = texts.into_iter().map(Delta::Reasoning).collect();
-        deltas.extend(signature.map(Delta::Signature));
+        deltas.extend(
+            signature.map(|text| Delta::Signature(Signature::new(Dialect::OpenAiChat, text))),
+        );
         Planned { kind: PartKind::Reasoning, deltas }
     });
     prop_oneof![
@@ -75,7 +78,7 @@ fn call() -> impl Strategy<Value = Planned> {
         let (one, two) = arguments.split_at(places[cut.index(places.len())]);
         let pieces = [one, two].into_iter().filter(|piece| !piece.is_empty());
         Planned {
-            kind: PartKind::ToolCall { id: String::new(), name },
+            kind: PartKind::ToolCall { id: String::new(), name, custom: false },
             deltas: pieces.map(|piece| Delta::Arguments(piece.into())).collect(),
         }
     })
@@ -110,7 +113,7 @@ fn line(choice: u32, parts: Vec<Planned>, reason: FinishReason) -> Vec<Event> {
     for (index, Planned { kind, deltas }) in (0..).zip(parts) {
         let kind = match kind {
             PartKind::ToolCall { name, .. } => {
-                PartKind::ToolCall { id: format!("call-{choice}-{index}"), name }
+                PartKind::ToolCall { id: format!("call-{choice}-{index}"), name, custom: false }
             }
             kind => kind,
         };
@@ -156,8 +159,8 @@ pub(crate) fn as_told(events: &[Event]) -> Whole {
                     text.push_str(&more);
                 }
                 (
-                    Some(Part::Reasoning { text, signature: signature @ None }),
-                    Part::Reasoning { text: more, signature: signed },
+                    Some(Part::Reasoning { text, signature: signature @ None, .. }),
+                    Part::Reasoning { text: more, signature: signed, .. },
                 ) => {
                     text.push_str(&more);
                     *signature = signed;

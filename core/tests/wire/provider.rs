@@ -3,7 +3,7 @@
 use dormouse_core::{
     Error,
     chat::{Chunk, Event, Grammar, Part, Whole},
-    wire::openai_chat::{AnswerDecoder, Verbatim},
+    wire::{Decode, Verbatim, openai_chat::AnswerDecoder},
 };
 use serde_json::{Value, json};
 
@@ -113,10 +113,10 @@ pub(crate) fn text(text: &str) -> Part {
 
 /// A part of reasoning.
 pub(crate) fn reasoning(text: &str) -> Part {
-    Part::Reasoning { text: text.into(), signature: None }
+    Part::Reasoning { text: text.into(), signature: None, redacted: false }
 }
 
 /// A tool call.
 pub(crate) fn tool_call(id: &str, name: &str, arguments: &str) -> Part {
-    Part::ToolCall { id: id.into(), name: name.into(), arguments: arguments.into() }
+    Part::ToolCall { id: id.into(), name: name.into(), arguments: arguments.into(), custom: false }
 }

@@ -68,7 +68,7 @@ fn every_field_of_the_vocabulary_is_read() {
     assert_eq!((sampling.logprobs, sampling.top_logprobs), (Some(true), Some(20)));
     assert_eq!(request.max_output_tokens, Some(6), "the newer field wins");
     assert_eq!(request.parallel_tool_calls, Some(false));
-    assert_eq!(request.reasoning_effort.as_deref(), Some("high"));
+    assert_eq!(request.reasoning.effort.as_deref(), Some("high"));
     assert_eq!(request.end_user.as_deref(), Some("u"));
     assert_eq!(request.metadata["k"], "v");
     assert_eq!(request.stream, Some(StreamOptions { include_usage: true }));
@@ -149,7 +149,7 @@ fn every_role_is_read() {
     assert_eq!(read[2].parts, [text("c")]);
     let result = |call_id: &str, content: &str| {
         let (call_id, parts) = (call_id.into(), vec![text(content)]);
-        Part::ToolResult { call_id, parts, is_error: false }
+        Part::ToolResult { call_id, parts, is_error: false, cache: None }
     };
     assert_eq!(read[4].parts, [result("t", "e")]);
     assert_eq!(read[5].parts, [result("", "g")]);
@@ -168,7 +168,7 @@ fn every_kind_of_part_is_read() {
         audio,
     ]}]));
     let image = |url: &str, detail: Option<&str>| {
-        Part::Image(Image { url: url.into(), detail: detail.map(Into::into) })
+        Part::Image(Image { url: url.into(), detail: detail.map(Into::into), cache: None })
     };
     let expected = [
         Part::Text { text: "a".into(), cache: Some(CacheHint { ttl: Some("1h".into()) }) },
@@ -225,7 +225,7 @@ fn tools_are_read_and_other_kinds_carried() {
         ],
         "tool_choice": { "type": "function", "function": { "name": "f" } },
     }));
-    let Tool { name, description, input_schema, strict, extensions } = &request.tools[0];
+    let Tool { name, description, input_schema, strict, extensions, .. } = &request.tools[0];
     assert_eq!((name.as_str(), description.as_deref(), *strict), ("f", Some("d"), Some(true)));
     assert_eq!(*input_schema, Some(json!({ "type": "object" })));
     let rest = json!({ "defer_loading": true, "function": { "returns": "text" } });

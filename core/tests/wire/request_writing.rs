@@ -3,10 +3,13 @@
 use bytes::Bytes;
 use dormouse_core::{
     chat::{
-        CacheHint, Dialect, Extensions, Image, Message, OutputFormat, Part, Request, Role,
-        Sampling, StreamOptions, Tool, ToolChoice,
+        CacheHint, Dialect, Extensions, Image, Message, OutputFormat, Part, ReasoningOptions,
+        Request, Role, Sampling, Signature, StreamOptions, Tool, ToolChoice,
     },
-    wire::openai_chat::{MaxTokensField, Outgoing, decode_request, encode_request},
+    wire::{
+        MaxTokensField, Outgoing,
+        openai_chat::{decode_request, encode_request},
+    },
 };
 use proptest::{collection::vec, option, prelude::*};
 use serde_json::{Map, Value, json};
@@ -116,6 +119,7 @@ fn results_in_one_message_become_messages_of_their_own() {
         call_id: id.into(),
         parts: vec![Part::Text { text: id.into(), cache: None }],
         is_error: false,
+        cache: None,
     };
     let message = Message {
         role: Role::User,
@@ -136,7 +140,11 @@ fn results_in_one_message_become_messages_of_their_own() {
 
 #[test]
 fn thoughts_keep_their_signature_on_the_way_through() {
-    let signed = Part::Reasoning { text: "Hm".into(), signature: Some("sig".into()) };
+    let signed = Part::Reasoning {
+        text: "Hm".into(),
+        signature: Some(Signature::new(Dialect::OpenAiChat, "sig")),
+        redacted: false,
+    };
     let message = Message {
         role: Role::Assistant,
         parts: vec![signed.clone()],
@@ -163,7 +171,7 @@ fn said() -> impl Strategy<Value = Part> {
             text,
             cache: ttl.map(|ttl| CacheHint { ttl }),
         }),
-        1 => (word(), option::of("low|high|auto")).prop_map(|(url, detail)| Part::Image(Image { url, detail })),
+        1 => (word(), option::of("low|high|auto")).prop_map(|(url, detail)| Part::Image(Image { url, detail, cache: None })),
         1 => word().prop_map(|data| Part::Other {
             dialect: Dialect::OpenAiChat,
             value: json!({ "type": "file", "file": { "file_data": data } }),
@@ -173,13 +181,19 @@ fn said() -> impl Strategy<Value = Part> {
 
 /// Parts of an assistant's turn, in the order in which the format has them.
 fn assistant() -> impl Strategy<Value = Vec<Part>> {
-    let thoughts = option::of((word(), option::of(word())))
-        .prop_map(|it| it.map(|(text, signature)| Part::Reasoning { text, signature }));
+    let thoughts = option::of((word(), option::of(word()))).prop_map(|it| {
+        it.map(|(text, signature)| Part::Reasoning {
+            text,
+            signature: signature.map(|text| Signature::new(Dialect::OpenAiChat, text)),
+            redacted: false,
+        })
+    });
     let refusal = option::of(word()).prop_map(|it| it.map(|text| Part::Refusal { text }));
     let call = (word(), word(), word()).prop_map(|(id, name, arguments)| Part::ToolCall {
         id,
         name,
         arguments,
+        custom: false,
     });
     (thoughts, vec(said(), 0..3), refusal, vec(call, 0..3)).prop_map(
         |(thoughts, said, refusal, calls)| {
@@ -190,8 +204,9 @@ fn assistant() -> impl Strategy<Value = Vec<Part>> {
 
 fn message() -> impl Strategy<Value = Message> {
     let role = prop::sample::select(vec![Role::System, Role::Developer, Role::User]);
-    let result = (word(), vec(said(), 0..3))
-        .prop_map(|(call_id, parts)| vec![Part::ToolResult { call_id, parts, is_error: false }]);
+    let result = (word(), vec(said(), 0..3)).prop_map(|(call_id, parts)| {
+        vec![Part::ToolResult { call_id, parts, is_error: false, cache: None }]
+    });
     let turn = prop_oneof![
         (role, vec(said(), 0..3)),
         (Just(Role::Assistant), assistant()),
@@ -219,6 +234,8 @@ fn tools() -> impl Strategy<Value = (Vec<Tool>, Option<ToolChoice>)> {
                 description,
                 input_schema: schema.then(|| json!({ "type": "object", "properties": {} })),
                 strict,
+                custom: false,
+                cache: None,
                 extensions: odd.map(|odd| extensions("odd", odd)).unwrap_or_default(),
             })
             .collect();
@@ -291,6 +308,7 @@ fn request() -> impl Strategy<Value = Request> {
             let (parallel_tool_calls, max_output_tokens, reasoning_effort, stream, end_user, odd) =
                 rest;
             Request {
+                dialect: Dialect::OpenAiChat,
                 model: "m".into(),
                 messages,
                 tools,
@@ -299,11 +317,12 @@ fn request() -> impl Strategy<Value = Request> {
                 output_format,
                 sampling,
                 max_output_tokens,
-                reasoning_effort,
+                reasoning: ReasoningOptions { effort: reasoning_effort, ..Default::default() },
                 stream: stream.then_some(StreamOptions { include_usage: true }),
                 end_user: end_user.clone(),
                 metadata: end_user.map(|it| Map::from_iter([(it, "v".into())])).unwrap_or_default(),
                 extensions: odd.map(|odd| extensions("odd", odd)).unwrap_or_default(),
+                headers: http::HeaderMap::new(),
                 original: None,
             }
         },

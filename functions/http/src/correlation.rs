@@ -50,8 +50,8 @@ pub(crate) async fn correlate(
     let after = gateway.host().elapsed().saturating_sub(before);
     let status = response.status().as_u16();
     gateway.metrics().responded(method, &route, status, after);
-    if let Some(Answered(code)) = response.extensions().get() {
-        gateway.metrics().failed(*code);
+    if let Some(answered) = response.extensions().get::<Answered>() {
+        gateway.metrics().failed(answered.code());
     }
     span.in_scope(|| {
         let milliseconds = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);

@@ -4,17 +4,18 @@
 //!
 //! | path                        | module         |
 //! |-----------------------------|----------------|
-//! | `POST /v1/chat/completions` | `chat`         |
+//! | `POST /v1/chat/completions` | `answer`       |
 //! | `/v1/models[/{id}[/wake]]`  | `models`       |
 //! | `/v1/keys[/{id}]`           | `keys`         |
 //! | `GET /v1/receipts[/{id}]`   | `receipts`     |
 //! | `GET /healthz`, `/readyz`, `/metrics` | `state`   |
 //! | `GET /errors`               | `problem`      |
 
+mod answer;
 mod body;
 mod caller;
-mod chat;
 mod correlation;
+mod dialect;
 mod extract;
 mod keys;
 mod models;
@@ -33,7 +34,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 /// Every route of `gateway`.
 pub fn router(gateway: Gateway) -> Router {
     Router::new()
-        .route("/v1/chat/completions", post(chat::completions))
+        .route("/v1/chat/completions", post(answer::answer))
         .route("/v1/models", get(models::list))
         // Model ids contain slashes (`org/model`).
         .route("/v1/models/{*id}", get(models::one).post(models::act))
@@ -48,6 +49,7 @@ pub fn router(gateway: Gateway) -> Router {
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(middleware::from_fn(dialect::speak))
         .layer(middleware::from_fn_with_state(gateway.clone(), correlation::correlate))
         .with_state(gateway)
 }

@@ -1,18 +1,24 @@
 //! Errors as clients see them: a status, a stable code, a message. Causes go to the log.
 
-use std::any::Any;
+use std::{any::Any, sync::Arc};
 
 use axum::{
     Json,
     extract::Request,
     response::{IntoResponse, Response},
 };
-use dormouse_core::{Code, Error, Kind, wire::openai_chat};
+use dormouse_core::{
+    Code, Error, Kind,
+    chat::Dialect,
+    wire::{self, openai_chat},
+};
 use http::{
     HeaderValue, StatusCode,
-    header::{RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use serde_json::{Value, json};
+
+use crate::correlation::CorrelationId;
 
 /// An [`Error`] on its way out.
 #[derive(Debug)]
@@ -24,16 +30,22 @@ impl From<Error> for Problem {
     }
 }
 
-/// The code of the error that a response carries, for the metrics.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Answered(pub(crate) Code);
+/// The error that a response carries.
+#[derive(Clone, Debug)]
+pub(crate) struct Answered(Arc<Error>);
+
+impl Answered {
+    /// Its code, for the metrics.
+    pub(crate) fn code(&self) -> Code {
+        self.0.code()
+    }
+}
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         log(&self.0);
         let mut response =
             (status(self.0.kind()), Json(openai_chat::error_body(&self.0))).into_response();
-        response.extensions_mut().insert(Answered(self.0.code()));
         let headers = response.headers_mut();
         if let Some(delay) = self.0.delay() {
             // RFC 9110 §10.2.3: whole seconds. Rounded up, so that the retry is not too early.
@@ -45,9 +57,37 @@ impl IntoResponse for Problem {
         if self.0.kind() == Kind::Unauthenticated {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        response.extensions_mut().insert(Answered(Arc::new(self.0)));
         response
     }
 }
+
+/// Writes the error that `response` carries, if it does, in `dialect`.
+pub(crate) fn translate(
+    response: Response,
+    dialect: Dialect,
+    correlation: Option<&CorrelationId>,
+) -> Response {
+    let (Some(Answered(error)), Some(format)) =
+        (response.extensions().get().cloned(), wire::served(dialect))
+    else {
+        return response;
+    };
+    let id = correlation.map_or("", |CorrelationId(id)| id);
+    let (mut parts, _) = response.into_parts();
+    let body = format.error_body(&error, id);
+    parts.headers.remove(CONTENT_LENGTH);
+    if dialect == Dialect::Anthropic && error.kind() == Kind::Unavailable {
+        parts.status = OVERLOADED;
+    }
+    Response::from_parts(parts, body.to_string().into())
+}
+
+/// What Anthropic answers where others say 503; its clients retry it.
+const OVERLOADED: StatusCode = match StatusCode::from_u16(529) {
+    Ok(status) => status,
+    Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+};
 
 /// Writes an error to the log: loudly if an operator must know.
 pub(crate) fn log(error: &Error) {

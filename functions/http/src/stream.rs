@@ -12,7 +12,7 @@ use dormouse_core::{
     Error, Result,
     gateway::{Answer, Gateway},
     ports::{Host, ModelServer},
-    wire::{openai_chat::AnswerEncoder, sse},
+    wire::Encode,
 };
 use futures::{
     Stream, StreamExt,
@@ -44,12 +44,9 @@ impl Pace {
         }
     }
 
-    /// A comment that says what the answer waits for, where that is known.
-    async fn sign_of_life(&self) -> Bytes {
-        match self.gateway.not_warm(&self.model).await {
-            Some(server) => Bytes::from(format!(": {}\n\n", state(&server))),
-            None => Bytes::from_static(sse::KEEP_ALIVE),
-        }
+    /// What the answer waits for, where that is known.
+    async fn news(&self) -> Option<String> {
+        self.gateway.not_warm(&self.model).await.as_ref().map(state)
     }
 }
 
@@ -74,7 +71,7 @@ enum Pending {
 pub(crate) async fn begin(
     pace: Pace,
     answer: BoxFuture<'static, Result<Answer>>,
-    encoder: AnswerEncoder,
+    encoder: Box<dyn Encode>,
 ) -> Result<(Option<String>, impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static)> {
     let patience = pace.host.sleep(pace.headers_within);
     let (receipt, pending) = match select(answer, patience).await {
@@ -90,14 +87,14 @@ pub(crate) async fn begin(
 fn events(
     pace: Pace,
     pending: Pending,
-    mut encoder: AnswerEncoder,
+    mut encoder: Box<dyn Encode>,
 ) -> impl Stream<Item = Bytes> + Send + 'static {
-    let keep_alive = || Bytes::from_static(sse::KEEP_ALIVE);
     stream! {
         let answer = match pending {
             Pending::Here(answer) => Ok(answer),
             Pending::Coming(mut answer) => loop {
-                yield pace.sign_of_life().await;
+                let news = pace.news().await;
+                yield encoder.keep_alive(news.as_deref());
                 match select(&mut answer, pace.host.sleep(pace.keep_alive)).await {
                     Either::Left((answer, _)) => break answer,
                     Either::Right(_) => {}
@@ -117,7 +114,7 @@ fn events(
                             break;
                         }
                         Either::Left((None, _)) => break,
-                        Either::Right(_) => keep_alive(),
+                        Either::Right(_) => encoder.keep_alive(None),
                     };
                     // Chunks of which the caller sees nothing do not count as signs of life.
                     if !bytes.is_empty() {
@@ -128,13 +125,13 @@ fn events(
             }
         }
         if let Some(error) = failed {
-            yield failure(&pace.gateway, &mut encoder, &error);
+            yield failure(&pace.gateway, encoder.as_mut(), &error);
         }
         yield encoder.done();
     }
 }
 
-fn failure(gateway: &Gateway, encoder: &mut AnswerEncoder, error: &Error) -> Bytes {
+fn failure(gateway: &Gateway, encoder: &mut dyn Encode, error: &Error) -> Bytes {
     problem::log(error);
     gateway.metrics().failed(error.code());
     encoder.error(error)

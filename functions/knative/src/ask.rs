@@ -8,7 +8,10 @@ use dormouse_core::{
     chat::{Chunk, Delta, Event},
     gateway::Gateway,
     settings::{Secret, Settings},
-    wire::openai_chat::{self, AnswerDecoder, Verbatim},
+    wire::{
+        Decode, Verbatim,
+        openai_chat::{self, AnswerDecoder},
+    },
 };
 use futures::StreamExt;
 use http::{Request, Response, header::AUTHORIZATION};

@@ -10,17 +10,11 @@ use super::{
 use crate::{
     Code, Error, Result,
     chat::{Chunk, Event, Source},
-    wire::sse::{self, Frame},
+    wire::{
+        Decode, Verbatim,
+        sse::{self, Frame},
+    },
 };
-
-/// Which of the provider's bytes the caller may see.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Verbatim {
-    /// The caller speaks this format too: bytes may pass through.
-    pub pass: bool,
-    /// The caller did not ask for token counts.
-    pub hide_usage: bool,
-}
 
 /// Reads a streamed answer. Whatever the provider sends, what comes out is a sequence that
 /// [`Grammar`](crate::chat::Grammar) accepts, or an error.
@@ -50,69 +44,6 @@ impl AnswerDecoder {
             reader: Reader::default(),
             state: State::Reading,
         }
-    }
-
-    /// Whether nothing more is to be read: call [`finish`](Self::finish).
-    pub fn is_done(&self) -> bool {
-        !matches!(self.state, State::Reading)
-    }
-
-    /// Takes the next bytes of the body. An error that comes behind something worth having is kept for
-    /// [`finish`](Self::finish).
-    ///
-    /// # Errors
-    ///
-    /// The provider's own error if it sent one, [`Code::UpstreamInvalid`] if what it sent is no answer.
-    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<Chunk>> {
-        let mut chunks = Vec::new();
-        if self.is_done() {
-            return Ok(chunks);
-        }
-        for frame in self.sse.push(bytes)? {
-            if let Err(error) = self.frame(frame, &mut chunks) {
-                if chunks.is_empty() {
-                    self.state = State::Failed(None);
-                    return Err(error);
-                }
-                self.state = State::Failed(Some(error));
-            }
-            if self.is_done() {
-                break;
-            }
-        }
-        Ok(chunks)
-    }
-
-    /// Ends the answer, at the end of the body or when [`is_done`](Self::is_done) says so.
-    ///
-    /// # Errors
-    ///
-    /// [`Code::UpstreamFailed`] if the answer is incomplete, or the error that [`push`](Self::push) kept.
-    pub fn finish(&mut self) -> Result<Vec<Chunk>> {
-        let mut chunks = Vec::new();
-        if let State::Reading = self.state
-            && let Some(frame) = self.sse.finish()
-            && (frame.data.trim() == DONE || serde_json::from_str::<Value>(&frame.data).is_ok())
-        {
-            self.frame(frame, &mut chunks)?;
-        }
-        match &mut self.state {
-            State::Failed(Some(_)) => {}
-            State::Done if self.reader.has_choices() && !self.reader.finished() => {
-                let mut out = Out::default();
-                self.reader.finish(&mut out)?;
-                chunks.push(Chunk { events: out.events, verbatim: None });
-                return Ok(chunks);
-            }
-            State::Reading | State::Done if self.reader.finished() => return Ok(chunks),
-            _ => {}
-        }
-        let failure = match &mut self.state {
-            State::Failed(error) => error.take(),
-            _ => None,
-        };
-        Err(failure
-            .unwrap_or_else(|| Error::new(Code::UpstreamFailed, "the provider's answer broke off")))
     }
 
     fn frame(&mut self, frame: Frame, chunks: &mut Vec<Chunk>) -> Result<()> {
@@ -156,6 +87,59 @@ impl AnswerDecoder {
         let shows_usage = object.get("usage").is_some_and(|usage| !usage.is_null());
         self.reader.read(object, Shape::Chunk, out)?;
         Ok((silent, shows_usage))
+    }
+}
+
+impl Decode for AnswerDecoder {
+    fn is_done(&self) -> bool {
+        !matches!(self.state, State::Reading)
+    }
+
+    fn push(&mut self, bytes: &[u8]) -> Result<Vec<Chunk>> {
+        let mut chunks = Vec::new();
+        if self.is_done() {
+            return Ok(chunks);
+        }
+        for frame in self.sse.push(bytes)? {
+            if let Err(error) = self.frame(frame, &mut chunks) {
+                if chunks.is_empty() {
+                    self.state = State::Failed(None);
+                    return Err(error);
+                }
+                self.state = State::Failed(Some(error));
+            }
+            if self.is_done() {
+                break;
+            }
+        }
+        Ok(chunks)
+    }
+
+    fn finish(&mut self) -> Result<Vec<Chunk>> {
+        let mut chunks = Vec::new();
+        if let State::Reading = self.state
+            && let Some(frame) = self.sse.finish()
+            && (frame.data.trim() == DONE || serde_json::from_str::<Value>(&frame.data).is_ok())
+        {
+            self.frame(frame, &mut chunks)?;
+        }
+        match &mut self.state {
+            State::Failed(Some(_)) => {}
+            State::Done if self.reader.has_choices() && !self.reader.finished() => {
+                let mut out = Out::default();
+                self.reader.finish(&mut out)?;
+                chunks.push(Chunk { events: out.events, verbatim: None });
+                return Ok(chunks);
+            }
+            State::Reading | State::Done if self.reader.finished() => return Ok(chunks),
+            _ => {}
+        }
+        let failure = match &mut self.state {
+            State::Failed(error) => error.take(),
+            _ => None,
+        };
+        Err(failure
+            .unwrap_or_else(|| Error::new(Code::UpstreamFailed, "the provider's answer broke off")))
     }
 }
 

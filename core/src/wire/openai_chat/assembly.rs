@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use super::arguments::Arguments;
 use crate::{
     Code, Error, Result,
-    chat::{Delta, Event, FinishReason, PartKind},
+    chat::{Delta, Dialect, Event, FinishReason, PartKind, Signature},
 };
 
 /// The most tool calls in one choice.
@@ -266,6 +266,7 @@ impl Assembly {
         }
         if let Some(signature) = part.signature.take() {
             self.waiting_bytes -= signature.len();
+            let signature = Signature::new(Dialect::OpenAiChat, signature);
             let delta = Delta::Signature(signature);
             out.events.push(Event::PartDelta { choice, index, delta });
         }
@@ -318,7 +319,7 @@ impl Kind {
                     }
                 });
                 call.id.get_or_insert_with(|| id.clone());
-                PartKind::ToolCall { id, name }
+                PartKind::ToolCall { id, name, custom: false }
             }
         })
     }

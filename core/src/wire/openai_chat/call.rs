@@ -21,13 +21,14 @@ pub(super) fn decode(mut call: Map<String, Value>, at: &str) -> Result<Part> {
         id,
         name: require(&mut function, "name", &at)?,
         arguments: take(&mut function, "arguments", &at)?.unwrap_or_default(),
+        custom: false,
     })
 }
 
 /// Writes an entry of `tool_calls`. `None`: the part is not a call.
 pub(super) fn encode(part: &Part) -> Option<Value> {
     match part {
-        Part::ToolCall { id, name, arguments } => Some(json!({
+        Part::ToolCall { id, name, arguments, .. } => Some(json!({
             "id": id,
             "type": "function",
             "function": { "name": name, "arguments": arguments },

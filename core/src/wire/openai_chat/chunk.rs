@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Code, Error, Result,
-    chat::{Event, Extensions, FinishReason, Source, Usage},
+    chat::{Dialect, Event, Extensions, FinishReason, Source, Usage},
 };
 
 /// The most choices in one answer: OpenAI's limit for `n`.
@@ -179,7 +179,11 @@ impl Reader {
 
 fn extension(choice: Option<u32>, fields: Map<String, Value>, out: &mut Out) {
     if !fields.is_empty() {
-        out.events.push(Event::Extension { choice, fields: Extensions(fields) });
+        out.events.push(Event::Extension {
+            dialect: Dialect::OpenAiChat,
+            choice,
+            fields: Extensions(fields),
+        });
     }
 }
 

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use super::{MESSAGE, REASONING, SIGNATURE, answer::DONE, error::error_body, usage};
 use crate::{
     Error,
-    chat::{Chunk, Delta, Event, FinishReason, PartKind, Usage},
-    wire::sse,
+    chat::{Chunk, Delta, Dialect, Event, FinishReason, PartKind, Signature, Usage, Whole},
+    wire::{Encode, sse},
 };
 
 /// What every chunk of an answer says about it.
@@ -25,7 +25,7 @@ pub struct EncoderOptions {
     pub include_usage: bool,
 }
 
-/// Writes a streamed answer: chunks, each as one server-sent event, and `[DONE]`.
+/// Writes an answer: whole, or as chunks, each as one server-sent event, and `[DONE]`.
 ///
 /// Fields about the whole answer go into the next chunk that is written. Those that come behind the
 /// last one are for callers who asked for token counts, and go with these.
@@ -63,40 +63,6 @@ impl AnswerEncoder {
         }
     }
 
-    /// Writes a chunk: its own bytes if it has them. May be empty.
-    pub fn chunk(&mut self, chunk: &Chunk) -> Bytes {
-        if let Some(verbatim) = &chunk.verbatim {
-            if !verbatim.is_empty() {
-                chunk.events.iter().for_each(|event| self.passed(event));
-            }
-            return verbatim.clone();
-        }
-        let mut written = BytesMut::new();
-        for event in &chunk.events {
-            self.event(event, &mut written);
-        }
-        written.freeze()
-    }
-
-    /// Writes that the answer failed. Only [`done`](Self::done) may follow.
-    pub fn error(&mut self, error: &Error) -> Bytes {
-        self.failed = true;
-        sse::encode(&error_body(error).to_string())
-    }
-
-    /// Writes the token counts, if they are wanted and not written yet, and the end of the stream.
-    pub fn done(&mut self) -> Bytes {
-        let mut written = BytesMut::new();
-        let usage = self.usage.take().filter(|_| self.options.include_usage && !self.failed);
-        if let Some(usage) = usage {
-            let mut object = self.object(Vec::new());
-            object.insert("usage".into(), usage::encode(&usage));
-            write(object, &mut written);
-        }
-        written.extend_from_slice(&sse::encode(DONE));
-        written.freeze()
-    }
-
     /// Keeps up with bytes that are passed on, so that chunks of our own fit between them.
     fn passed(&mut self, event: &Event) {
         match event {
@@ -131,18 +97,21 @@ impl AnswerEncoder {
                 self.write(*choice, json!({}), Some(reason), written);
             }
             Event::Usage(usage) => self.usage = Some(*usage),
-            Event::Extension { choice: None, fields } => self.extensions.extend(fields.0.clone()),
-            Event::Extension { choice: Some(choice), fields } => {
-                self.choices.entry(*choice).or_default().extensions.extend(fields.0.clone());
+            Event::Extension { dialect: Dialect::OpenAiChat, choice, fields } => {
+                let there = match choice {
+                    None => &mut self.extensions,
+                    Some(choice) => &mut self.choices.entry(*choice).or_default().extensions,
+                };
+                there.extend(fields.0.clone());
             }
-            Event::Start { .. } | Event::PartEnd { .. } => {}
+            Event::Start { .. } | Event::PartEnd { .. } | Event::Extension { .. } => {}
         }
     }
 
     fn part(&mut self, choice: u32, kind: &PartKind, written: &mut BytesMut) {
         let content = (*kind == PartKind::Text).then_some("");
         self.introduce(choice, content, written);
-        let PartKind::ToolCall { id, name } = kind else { return };
+        let PartKind::ToolCall { id, name, .. } = kind else { return };
         let spoken = self.choices.entry(choice).or_default();
         spoken.legacy = id.is_empty();
         let function = json!({ "name": name, "arguments": "" });
@@ -162,7 +131,7 @@ impl AnswerEncoder {
         match delta {
             Delta::Text(text) => json!({ "content": text }),
             Delta::Reasoning(text) => json!({ REASONING: text }),
-            Delta::Signature(text) => json!({ SIGNATURE: text }),
+            Delta::Signature(Signature { text, .. }) => json!({ SIGNATURE: text }),
             Delta::Refusal(text) => json!({ "refusal": text }),
             Delta::Arguments(text) => {
                 let function = json!({ "arguments": text });
@@ -225,6 +194,43 @@ impl AnswerEncoder {
     }
 }
 
+impl Encode for AnswerEncoder {
+    fn whole(&mut self, whole: &Whole) -> Bytes {
+        super::whole::encode(whole, &self.options)
+    }
+
+    fn chunk(&mut self, chunk: &Chunk) -> Bytes {
+        if let Some(verbatim) = &chunk.verbatim {
+            if !verbatim.is_empty() {
+                chunk.events.iter().for_each(|event| self.passed(event));
+            }
+            return verbatim.clone();
+        }
+        let mut written = BytesMut::new();
+        for event in &chunk.events {
+            self.event(event, &mut written);
+        }
+        written.freeze()
+    }
+
+    fn error(&mut self, error: &Error) -> Bytes {
+        self.failed = true;
+        sse::encode(&error_body(error).to_string())
+    }
+
+    fn done(&mut self) -> Bytes {
+        let mut written = BytesMut::new();
+        let usage = self.usage.take().filter(|_| self.options.include_usage && !self.failed);
+        if let Some(usage) = usage {
+            let mut object = self.object(Vec::new());
+            object.insert("usage".into(), usage::encode(&usage));
+            write(object, &mut written);
+        }
+        written.extend_from_slice(&sse::encode(DONE));
+        written.freeze()
+    }
+}
+
 /// Adds fields that are not there yet.
 fn add(object: &mut Map<String, Value>, fields: Map<String, Value>) {
     for (field, value) in fields {
@@ -248,7 +254,7 @@ fn write(object: Map<String, Value>, written: &mut BytesMut) {
 /// The format's word for why a choice ended.
 pub(super) fn finish_reason(reason: &FinishReason) -> &str {
     match reason {
-        FinishReason::Stop => "stop",
+        FinishReason::Stop | FinishReason::StopText(_) => "stop",
         FinishReason::Length => "length",
         FinishReason::ToolCalls => "tool_calls",
         FinishReason::ContentFilter => "content_filter",

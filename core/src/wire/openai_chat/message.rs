@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    chat::{Extensions, Message, Part, Role},
+    chat::{Dialect, Extensions, Message, Part, Role, Signature},
 };
 
 /// The roles of the format. `function` is the forerunner of `tool`.
@@ -47,12 +47,12 @@ fn decode(mut message: Map<String, Value>, at: &str) -> Result<Message> {
         WireRole::Tool => {
             let call_id = require(&mut message, "tool_call_id", at)?;
             let parts = needed()?;
-            (Role::Tool, vec![Part::ToolResult { call_id, parts, is_error: false }])
+            (Role::Tool, vec![Part::ToolResult { call_id, parts, is_error: false, cache: None }])
         }
         WireRole::Function => {
             message.insert("role".into(), "function".into());
             let (call_id, parts) = (String::new(), content.unwrap_or_default());
-            (Role::Tool, vec![Part::ToolResult { call_id, parts, is_error: false }])
+            (Role::Tool, vec![Part::ToolResult { call_id, parts, is_error: false, cache: None }])
         }
     };
     Ok(Message { role, parts, name, extensions: Extensions(message) })
@@ -83,10 +83,11 @@ fn assistant(
         if message.get(REASONING).is_some_and(Value::is_string) { REASONING } else { "reasoning" };
     if message.get(field).is_some_and(Value::is_string) {
         let text: Option<String> = take(message, field, at)?;
-        let signature = take(message, SIGNATURE, at)?;
+        let signature: Option<String> = take(message, SIGNATURE, at)?;
+        let signature = signature.map(|text| Signature::new(Dialect::OpenAiChat, text));
         let text = text.unwrap_or_default();
         if !text.is_empty() || signature.is_some() {
-            parts.push(Part::Reasoning { text, signature });
+            parts.push(Part::Reasoning { text, signature, redacted: false });
         }
     }
     parts.extend(content.unwrap_or_default());

@@ -12,42 +12,8 @@ use super::{format, tool, turn};
 use crate::{
     Code, Error, Result,
     chat::{Dialect, Request},
+    wire::Outgoing,
 };
-
-/// What the gateway decides about a request on its way out.
-#[derive(Clone, Copy, Debug)]
-pub struct Outgoing<'a> {
-    /// The model, by the provider's name. Empty: the provider chooses.
-    pub model: &'a str,
-    /// A cap on output tokens: lowers the request's own limit, or sets one.
-    pub max_output_tokens: Option<u32>,
-    /// What the provider calls that limit.
-    pub max_tokens_field: MaxTokensField,
-    /// Whether the provider is to stream.
-    pub stream: bool,
-    /// The slot of the server that is to answer (llama.cpp's `id_slot`): it has the conversation's
-    /// prefix in its cache.
-    pub slot: Option<u32>,
-}
-
-/// A provider's word for the limit of output tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum MaxTokensField {
-    /// `max_tokens`: what every server understands.
-    #[default]
-    MaxTokens,
-    /// `max_completion_tokens`: what OpenAI's newer models insist on.
-    MaxCompletionTokens,
-}
-
-impl MaxTokensField {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::MaxTokens => "max_tokens",
-            Self::MaxCompletionTokens => "max_completion_tokens",
-        }
-    }
-}
 
 /// Every name under which a request may limit its output. All but one are removed where a limit is set,
 /// so that none can contradict it.
@@ -73,20 +39,13 @@ pub fn encode_request(request: &Request, outgoing: &Outgoing<'_>) -> Result<Byte
     }
 }
 
-fn limit(request: &Request, outgoing: &Outgoing<'_>) -> Option<u32> {
-    match (request.max_output_tokens, outgoing.max_output_tokens) {
-        (Some(wanted), Some(cap)) => Some(wanted.min(cap)),
-        (wanted, cap) => wanted.or(cap),
-    }
-}
-
 type Fields = IndexMap<String, Box<RawValue>>;
 
 fn patched(body: &Bytes, request: &Request, outgoing: &Outgoing<'_>) -> Result<Bytes> {
     let mut fields: Fields = serde_json::from_slice(body).map_err(broken)?;
     let mut changed =
         !outgoing.model.is_empty() && set(&mut fields, "model", &outgoing.model.into())?;
-    if let Some(limit) = limit(request, outgoing) {
+    if let Some(limit) = outgoing.limit(request) {
         let field = outgoing.max_tokens_field.as_str();
         changed |= set(&mut fields, field, &limit.into())?;
         for other in LIMITS.into_iter().filter(|other| *other != field) {
@@ -133,6 +92,7 @@ fn remove(fields: &mut Fields, field: &str) -> bool {
 }
 
 fn from_vocabulary(request: &Request, outgoing: &Outgoing<'_>) -> Map<String, Value> {
+    let own = request.dialect == Dialect::OpenAiChat;
     let mut body = Map::new();
     let mut put = |field: &str, value: Option<Value>| {
         if let Some(value) = value {
@@ -140,8 +100,8 @@ fn from_vocabulary(request: &Request, outgoing: &Outgoing<'_>) -> Map<String, Va
         }
     };
     put("model", Some(outgoing.model).filter(|model| !model.is_empty()).map(Value::from));
-    put("messages", Some(turn::encode_all(&request.messages)));
-    put("tools", list(request.tools.iter().map(tool::encode)));
+    put("messages", Some(turn::encode_all(&request.messages, own)));
+    put("tools", list(request.tools.iter().filter_map(|tool| tool::encode(tool, own))));
     put("tool_choice", request.tool_choice.as_ref().map(tool::encode_choice));
     put("parallel_tool_calls", request.parallel_tool_calls.map(Value::from));
     put("response_format", format::encode(&request.output_format));
@@ -156,11 +116,11 @@ fn from_vocabulary(request: &Request, outgoing: &Outgoing<'_>) -> Map<String, Va
     put("n", sampling.n.map(Value::from));
     put("logprobs", sampling.logprobs.map(Value::from));
     put("top_logprobs", sampling.top_logprobs.map(Value::from));
-    put(outgoing.max_tokens_field.as_str(), limit(request, outgoing).map(Value::from));
-    put("reasoning_effort", request.reasoning_effort.as_deref().map(Value::from));
+    put(outgoing.max_tokens_field.as_str(), outgoing.limit(request).map(Value::from));
+    put("reasoning_effort", request.reasoning.effort.as_deref().map(Value::from));
     put("user", request.end_user.as_deref().map(Value::from));
     put("metadata", Some(request.metadata.clone().into()).filter(|_| !request.metadata.is_empty()));
-    let mut rest = request.extensions.0.clone();
+    let mut rest = if own { request.extensions.0.clone() } else { Map::new() };
     let options = rest.shift_remove(STREAM_OPTIONS);
     if outgoing.stream {
         put("stream", Some(true.into()));

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::fields::{join, require, take, typed};
 use crate::{
     Result,
-    chat::{CacheHint, Dialect, Image, Part},
+    chat::{CacheHint, Dialect, Document, Image, Part},
 };
 
 /// An `image_url` is an object; some clients send just the URL.
@@ -41,11 +41,12 @@ fn image(part: &mut Map<String, Value>, at: &str) -> Result<Image> {
         return Ok(Image {
             url: require(object, "url", &at_url)?,
             detail: take(object, "detail", &at_url)?,
+            cache: None,
         });
     }
     Ok(match require(part, "image_url", at)? {
-        ImageUrl::Url(url) => Image { url, detail: None },
-        ImageUrl::Object { url, detail } => Image { url, detail },
+        ImageUrl::Url(url) => Image { url, ..Image::default() },
+        ImageUrl::Object { url, detail } => Image { url, detail, cache: None },
     })
 }
 
@@ -66,14 +67,21 @@ pub(super) fn encode(part: &Part) -> Option<Value> {
             }
             json!({ "type": "text", "text": text, "cache_control": control })
         }
-        Part::Image(Image { url, detail: None }) => {
+        Part::Image(Image { url, detail: None, .. }) => {
             json!({ "type": "image_url", "image_url": { "url": url } })
         }
-        Part::Image(Image { url, detail: Some(detail) }) => {
+        Part::Image(Image { url, detail: Some(detail), .. }) => {
             json!({ "type": "image_url", "image_url": { "url": url, "detail": detail } })
         }
         Part::Refusal { text } => json!({ "type": "refusal", "refusal": text }),
         Part::Other { dialect: Dialect::OpenAiChat, value } => value.clone(),
-        Part::Reasoning { .. } | Part::ToolCall { .. } | Part::ToolResult { .. } => return None,
+        Part::Document(Document { url, title, .. }) => {
+            let title = title.as_deref().unwrap_or("document");
+            json!({ "type": "file", "file": { "filename": title, "file_data": url } })
+        }
+        Part::Reasoning { .. }
+        | Part::ToolCall { .. }
+        | Part::ToolResult { .. }
+        | Part::Other { .. } => return None,
     })
 }

@@ -1,13 +1,14 @@
 //! Reading a caller's request.
 
 use bytes::Bytes;
+use http::HeaderMap;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
 use super::{fields, format, message, tool};
 use crate::{
     Error, Result,
-    chat::{Dialect, Extensions, Original, Request, Sampling, StreamOptions},
+    chat::{Dialect, Extensions, Original, ReasoningOptions, Request, Sampling, StreamOptions},
 };
 
 /// The most texts that may end an answer. OpenAI takes 4; model servers take more.
@@ -86,6 +87,7 @@ pub fn decode_request(body: &Bytes) -> Result<Request> {
     let output_format = format::decode(read.response_format.take(), &mut read.rest)?;
     let sampling = sampling(&mut read)?;
     Ok(Request {
+        dialect: Dialect::OpenAiChat,
         model: read.model,
         messages,
         tools,
@@ -94,11 +96,15 @@ pub fn decode_request(body: &Bytes) -> Result<Request> {
         output_format,
         sampling,
         max_output_tokens,
-        reasoning_effort: read.reasoning_effort,
+        reasoning: ReasoningOptions {
+            effort: read.reasoning_effort,
+            ..ReasoningOptions::default()
+        },
         stream,
         end_user: read.user,
         metadata: read.metadata,
         extensions: Extensions(read.rest),
+        headers: HeaderMap::new(),
         original: Some(Original { dialect: Dialect::OpenAiChat, body: body.clone() }),
     })
 }

@@ -33,14 +33,7 @@ fn decode(mut tool: Map<String, Value>, at: &str) -> Result<Tool> {
         Some(kind) => typed(kind.clone(), &join(at, "type"))?,
     };
     if kind != "function" {
-        let extensions = Extensions(tool);
-        return Ok(Tool {
-            name: String::new(),
-            description: None,
-            input_schema: None,
-            strict: None,
-            extensions,
-        });
+        return Ok(Tool { extensions: Extensions(tool), ..Tool::default() });
     }
     tool.shift_remove("type");
     let mut function: Map<String, Value> = require(&mut tool, "function", at)?;
@@ -56,12 +49,14 @@ fn decode(mut tool: Map<String, Value>, at: &str) -> Result<Tool> {
         tool.insert("function".into(), function.into());
     }
     let input_schema = schema.map(Value::Object);
-    Ok(Tool { name, description, input_schema, strict, extensions: Extensions(tool) })
+    let extensions = Extensions(tool);
+    Ok(Tool { name, description, input_schema, strict, extensions, ..Tool::default() })
 }
 
-pub(super) fn encode(tool: &Tool) -> Value {
+/// Writes a tool; `own`: its extensions are of this format. `None`: this format has no word for it.
+pub(super) fn encode(tool: &Tool, own: bool) -> Option<Value> {
     if tool.name.is_empty() {
-        return Value::Object(tool.extensions.0.clone());
+        return own.then(|| Value::Object(tool.extensions.0.clone()));
     }
     let mut function = Map::new();
     function.insert("name".into(), tool.name.as_str().into());
@@ -71,7 +66,7 @@ pub(super) fn encode(tool: &Tool) -> Value {
     put("description", tool.description.as_deref().map(Value::from));
     put("parameters", tool.input_schema.clone());
     put("strict", tool.strict.map(Value::from));
-    let mut rest = tool.extensions.0.clone();
+    let mut rest = if own { tool.extensions.0.clone() } else { Map::new() };
     if let Some(Value::Object(more)) = rest.shift_remove("function") {
         function.extend(more);
     }
@@ -79,7 +74,7 @@ pub(super) fn encode(tool: &Tool) -> Value {
     written.insert("type".into(), "function".into());
     written.insert("function".into(), function.into());
     written.extend(rest);
-    Value::Object(written)
+    Some(Value::Object(written))
 }
 
 pub(super) fn decode_choice(choice: Option<Value>, tools: &[Tool]) -> Result<Option<ToolChoice>> {

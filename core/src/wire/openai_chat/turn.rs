@@ -5,12 +5,13 @@ use serde_json::{Map, Value};
 use super::{REASONING, SIGNATURE, call, part};
 use crate::chat::{Message, Part, Role};
 
-pub(super) fn encode_all(messages: &[Message]) -> Value {
-    messages.iter().flat_map(encode).map(Value::Object).collect()
+/// Writes all messages; `own`: their extensions are of this format.
+pub(super) fn encode_all(messages: &[Message], own: bool) -> Value {
+    messages.iter().flat_map(|message| encode(message, own)).map(Value::Object).collect()
 }
 
 /// One message, or several: each result of a tool is a message of its own here.
-fn encode(message: &Message) -> Vec<Map<String, Value>> {
+fn encode(message: &Message, own: bool) -> Vec<Map<String, Value>> {
     let (results, rest): (Vec<&Part>, Vec<&Part>) =
         message.parts.iter().partition(|part| matches!(part, Part::ToolResult { .. }));
     let mut written: Vec<_> = results.iter().filter_map(|part| result(part)).collect();
@@ -22,7 +23,7 @@ fn encode(message: &Message) -> Vec<Map<String, Value>> {
             object.insert("name".into(), name.as_str().into());
         }
     }
-    if let Some(last) = written.last_mut() {
+    if let Some(last) = written.last_mut().filter(|_| own) {
         last.extend(message.extensions.0.clone());
         if last.get("role").and_then(Value::as_str) == Some("function") {
             last.shift_remove("tool_call_id");
@@ -75,9 +76,9 @@ fn reasoning(parts: &[&Part], object: &mut Map<String, Value>) {
     let mut thoughts: Option<String> = None;
     let mut last = None;
     for part in parts {
-        if let Part::Reasoning { text, signature } = part {
+        if let Part::Reasoning { text, signature, .. } = part {
             thoughts.get_or_insert_default().push_str(text);
-            last = signature.as_deref().or(last);
+            last = signature.as_ref().map(|it| it.text.as_str()).or(last);
         }
     }
     if let Some(thoughts) = thoughts {

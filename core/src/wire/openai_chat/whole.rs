@@ -3,27 +3,35 @@
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use super::{MESSAGE, REASONING, SIGNATURE, call, encoder::finish_reason, usage};
-use crate::chat::{Choice, Part, Whole};
+use super::{
+    MESSAGE, REASONING, SIGNATURE, call,
+    encoder::{EncoderOptions, finish_reason},
+    usage,
+};
+use crate::chat::{Choice, Dialect, Part, Whole};
 
 /// Writes a whole answer as a `chat.completion` object.
-pub fn encode_answer(whole: &Whole) -> Bytes {
+pub(super) fn encode(whole: &Whole, options: &EncoderOptions) -> Bytes {
     let mut object = Map::new();
-    object.insert("id".into(), whole.id.as_str().into());
+    let id = if whole.id.is_empty() { &options.id } else { &whole.id };
+    object.insert("id".into(), id.as_str().into());
     object.insert("object".into(), "chat.completion".into());
-    object.insert("created".into(), whole.created.unwrap_or_default().into());
+    object.insert("created".into(), whole.created.unwrap_or(options.created).into());
     object.insert("model".into(), whole.model.as_str().into());
-    let choices = whole.choices.iter().map(|(index, choice)| encode(*index, choice));
+    let own = whole.dialect == Some(Dialect::OpenAiChat);
+    let choices = whole.choices.iter().map(|(index, choice)| encode_choice(*index, choice, own));
     object.insert("choices".into(), choices.collect());
     if let Some(usage) = &whole.usage {
         object.insert("usage".into(), usage::encode(usage));
     }
-    fill(&mut object, whole.extensions.0.clone());
+    if own {
+        fill(&mut object, whole.extensions.0.clone());
+    }
     Bytes::from(Value::Object(object).to_string())
 }
 
-fn encode(index: u32, choice: &Choice) -> Value {
-    let mut extensions = choice.extensions.0.clone();
+fn encode_choice(index: u32, choice: &Choice, own: bool) -> Value {
+    let mut extensions = if own { choice.extensions.0.clone() } else { Map::new() };
     let mut message = message(&choice.parts);
     if let Some(Value::Object(more)) = extensions.shift_remove(MESSAGE) {
         fill(&mut message, more);
@@ -44,11 +52,11 @@ fn message(parts: &[Part]) -> Map<String, Value> {
         match part {
             Part::Text { text, .. } => content.get_or_insert_default().push_str(text),
             Part::Refusal { text } => refusal.get_or_insert_default().push_str(text),
-            Part::Reasoning { text, signature: signed } => {
+            Part::Reasoning { text, signature: signed, .. } => {
                 thoughts.get_or_insert_default().push_str(text);
                 signature = signed.clone().or(signature);
             }
-            Part::ToolCall { id, name, arguments } if id.is_empty() => {
+            Part::ToolCall { id, name, arguments, .. } if id.is_empty() => {
                 legacy = Some(json!({ "name": name, "arguments": arguments }));
             }
             part => calls.extend(call::encode(part)),
@@ -64,7 +72,7 @@ fn message(parts: &[Part]) -> Map<String, Value> {
     let calls = (!calls.is_empty()).then(|| Value::from(calls));
     let rest = [
         (REASONING, thoughts.map(Value::from)),
-        (SIGNATURE, signature.map(Value::from)),
+        (SIGNATURE, signature.map(|it| Value::from(it.text))),
         ("tool_calls", calls),
         ("function_call", legacy),
     ];

@@ -1,4 +1,4 @@
-//! `POST /v1/chat/completions`: OpenAI's chat completions.
+//! `POST` of a request for an answer, in any dialect that is served: `/v1/chat/completions`.
 
 use axum::{
     Extension,
@@ -7,16 +7,19 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use dormouse_core::{
-    Result,
-    chat::{Request, Whole},
+    Code, Error, Result,
+    chat::{Dialect, Request, Whole},
     gateway::{Answer, Gateway, Origin},
     keys::Caller,
-    wire::openai_chat::{self, AnswerEncoder, EncoderOptions},
+    wire::{self, Encode, Opening, Served},
 };
 use futures::TryStreamExt;
 use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
 
-use crate::{body, caller::Authenticated, correlation::CorrelationId, problem::Problem, stream};
+use crate::{
+    body, caller::Authenticated, correlation::CorrelationId, dialect::Spoken, problem::Problem,
+    stream,
+};
 
 /// Names the conversation, so that a model server finds its beginning in its cache.
 const SESSION: HeaderName = HeaderName::from_static("x-session-id");
@@ -25,24 +28,36 @@ const MAX_SESSION_BYTES: usize = 256;
 /// Names the receipt of the call in the response.
 const RECEIPT: HeaderName = HeaderName::from_static("x-dormouse-receipt");
 
-/// Answers a chat request, whole or streamed.
-pub(crate) async fn completions(
+/// What was found out about a request before.
+type Known = (Extension<CorrelationId>, Extension<Spoken>);
+
+/// Answers a request, whole or streamed.
+pub(crate) async fn answer(
     State(gateway): State<Gateway>,
     Authenticated(caller): Authenticated,
-    Extension(CorrelationId(id)): Extension<CorrelationId>,
+    (Extension(CorrelationId(id)), Extension(Spoken(dialect))): Known,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
+    let format = format(dialect)?;
     let body = body::read(&gateway, body).await?;
-    let request = openai_chat::decode_request(&body)?;
+    let request = format.decode_request(&headers, &body)?;
+    let opening = Opening { id: id.clone(), created: gateway.host().now().0 / 1000 };
     let conversation = conversation(&headers);
     let origin = Origin { correlation_id: Some(id), conversation };
+    let encoder = format.encoder(&request, opening);
     if request.stream.is_some() {
-        streamed(gateway, caller, request, origin).await
+        streamed(gateway, caller, request, origin, encoder).await
     } else {
         let answer = gateway.chat(&caller, request, origin).await?;
-        Ok(whole(answer).await?)
+        Ok(whole(answer, encoder).await?)
     }
+}
+
+fn format(dialect: Dialect) -> Result<&'static dyn Served> {
+    wire::served(dialect).ok_or_else(|| {
+        Error::new(Code::RouteNotFound, format!("{} is not served here", dialect.as_str()))
+    })
 }
 
 fn conversation(headers: &HeaderMap) -> Option<String> {
@@ -55,14 +70,8 @@ async fn streamed(
     caller: Caller,
     request: Request,
     origin: Origin,
+    encoder: Box<dyn Encode>,
 ) -> Result<Response, Problem> {
-    let id = origin.correlation_id.as_deref().unwrap_or_default();
-    let encoder = AnswerEncoder::new(EncoderOptions {
-        id: format!("chatcmpl-{id}"),
-        model: request.model.clone(),
-        created: gateway.host().now().0 / 1000,
-        include_usage: request.stream.is_some_and(|options| options.include_usage),
-    });
     let pace = stream::Pace::of(&gateway, &request.model);
     let answer = async move { gateway.chat(&caller, request, origin).await };
     let (receipt, events) = stream::begin(pace, Box::pin(answer), encoder).await?;
@@ -78,7 +87,8 @@ async fn streamed(
     Ok(response)
 }
 
-async fn whole(mut answer: Answer) -> Result<Response> {
+/// Collects an answer, and passes the provider's own bytes on where they may pass.
+async fn whole(mut answer: Answer, mut encoder: Box<dyn Encode>) -> Result<Response> {
     let mut whole = Whole::default();
     let mut body = None;
     while let Some(chunk) = answer.chunks.try_next().await? {
@@ -87,7 +97,7 @@ async fn whole(mut answer: Answer) -> Result<Response> {
         }
         body = chunk.verbatim.or(body);
     }
-    let body = body.unwrap_or_else(|| openai_chat::encode_answer(&whole));
+    let body = body.unwrap_or_else(|| encoder.whole(&whole));
     let mut response = ([(CONTENT_TYPE, "application/json")], body).into_response();
     name_receipt(&mut response, &answer.receipt);
     Ok(response)
