@@ -249,8 +249,7 @@ fn everything_under(package: &str) -> BTreeSet<String> {
 
 fn cargo(arguments: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO"));
-    let output =
-        command.args(arguments).args(["--locked", "--offline"]).current_dir(root()).output();
+    let output = command.args(arguments).arg("--locked").current_dir(root()).output();
     let output = output.expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
