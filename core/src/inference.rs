@@ -22,6 +22,7 @@ pub use target::Target;
 
 use crate::{
     Code, Error, Result,
+    alarm::Alarm,
     chat::{ChunkStream, Dialect, Request},
     ports::{ByteStream, Host, HttpClient},
     wire::{self, Called, Decode, Outgoing, Verbatim},
@@ -172,8 +173,12 @@ impl Provider {
     ) -> ChunkStream {
         let this = self.clone();
         try_stream! {
+            let patience = this.target.idle_timeout;
+            let mut alarm = Alarm::after(Arc::clone(&this.host), deadline.at_most(patience));
             while !decoder.is_done() {
-                let Some(bytes) = this.next(&mut body, &deadline).await? else { break };
+                let next = alarm.before(body.next()).await;
+                let Some(bytes) = next.unwrap_or_else(|| Some(Err(silent()))).transpose()? else { break };
+                alarm.set(deadline.at_most(patience));
                 for chunk in decoder.push(&bytes).map_err(|error| this.clean(error))? {
                     yield chunk;
                 }
@@ -203,7 +208,7 @@ impl Provider {
 
     async fn next(&self, body: &mut ByteStream, deadline: &Deadline) -> Result<Option<Bytes>> {
         let next = deadline.within(self.target.idle_timeout, body.next()).await;
-        next.ok_or_else(|| late("stopped in the middle of its answer"))?.transpose()
+        next.ok_or_else(silent)?.transpose()
     }
 
     fn clean(&self, error: Error) -> Error {
@@ -214,6 +219,10 @@ impl Provider {
 fn content_type(response: &Response<ByteStream>) -> &str {
     let header = response.headers().get(http::header::CONTENT_TYPE);
     header.and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn silent() -> Error {
+    late("stopped in the middle of its answer")
 }
 
 fn late(what: &str) -> Error {

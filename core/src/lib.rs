@@ -9,6 +9,7 @@
 //! | [`chat`]      | the vocabulary: requests, messages, events, usage, their grammar     |
 //! | [`ports`]     | the traits through which the gateway reaches the outside             |
 //! | [`memory`]    | in-process implementation of the storage port                        |
+//! | [`alarm`]     | a timer that is set again and again                                  |
 //! | [`wire`]      | providers' and clients' bytes to and from the vocabulary             |
 //! | [`settings`]  | every setting: name, default, help text                              |
 //! | [`inference`] | calling a provider over the HTTP port                                |
@@ -22,6 +23,7 @@
 //! and `tests/system/tests/layering.rs` hold it to that.
 
 pub mod accounting;
+pub mod alarm;
 pub mod chat;
 pub mod error;
 pub mod gateway;

@@ -1,16 +1,25 @@
 //! Stage 7: pass the answer on to the caller, and settle it before its end.
 //!
-//! The answer is read in a task of its own, not when the caller happens to take the next piece: a
-//! caller who stops reading must not escape the request's deadline, nor keep its worker slot.
+//! Whoever takes the next piece reads it from the provider: a piece on its way to another task would
+//! wake that task, and waking costs more than all else that is done to a piece. But a caller who stops
+//! reading must not escape the request's deadline, nor keep its worker slot. So a guard stands by in a
+//! task of its own, and ends the answer when its time is over.
 
-use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    mem,
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker, ready},
+    time::Duration,
+};
 
 use futures::{
-    FutureExt, StreamExt,
-    channel::{mpsc, oneshot},
-    future::{Either, select},
+    FutureExt, Stream, StreamExt,
+    channel::oneshot,
+    future::{BoxFuture, Either, select},
 };
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::{closing::Closing, settle::Settlement};
 use crate::{
@@ -28,18 +37,11 @@ pub(super) fn deliver(
     settlement: Settlement,
     limits: Limits,
 ) -> ChunkStream {
-    // One chunk waits for the caller, the next is read meanwhile.
-    let (to_caller, from_provider) = mpsc::channel(0);
-    let (present, left) = oneshot::channel();
-    let delivery = Delivery { settlement, to_caller, left, limits };
-    host.spawn(delivery.run(chunks).in_current_span().boxed());
-    from_provider
-        .map(move |chunk| {
-            // Held by the caller's end of the stream: gone with it.
-            let _: &oneshot::Sender<()> = &present;
-            chunk
-        })
-        .boxed()
+    let state = State::Running(Box::new(Running { chunks, settlement }));
+    let delivery = Delivery(Arc::new(Mutex::new(Shared { state, caller: None })));
+    let (present, gone) = oneshot::channel();
+    host.spawn(guard(delivery.clone(), limits, gone).in_current_span().boxed());
+    Delivered { delivery, span: Span::current(), _present: present }.boxed()
 }
 
 /// What ends a delivery before its end.
@@ -49,87 +51,158 @@ pub(super) struct Limits {
     pub(super) closing: Closing,
 }
 
-/// An answer on its way.
-struct Delivery {
-    settlement: Settlement,
-    to_caller: mpsc::Sender<Result<Chunk>>,
-    left: oneshot::Receiver<()>,
-    limits: Limits,
+impl Limits {
+    /// Waits until one is passed, and says which.
+    async fn passed(self) -> Error {
+        let closed = self.closing.closed();
+        let error = self.deadline.within(Duration::MAX, closed).await;
+        error.unwrap_or_else(|| {
+            let message = "the request took longer than the gateway allows";
+            Error::new(Code::UpstreamTimeout, message)
+        })
+    }
 }
 
-/// Why a delivery goes on no longer.
-enum Halt {
-    /// The caller is gone.
-    Left,
-    /// Something failed; the caller is told if it listens.
-    Failed(Error),
+/// The caller's end of a delivery: gone with it is who the answer is for.
+struct Delivered {
+    delivery: Delivery,
+    span: Span,
+    _present: oneshot::Sender<Infallible>,
+}
+
+impl Stream for Delivered {
+    type Item = Result<Chunk>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.span.in_scope(|| self.delivery.poll_next(context))
+    }
+}
+
+impl Drop for Delivered {
+    fn drop(&mut self) {
+        drop(self.delivery.replace(State::Ended(None)));
+    }
+}
+
+/// Ends the answer when a limit is passed, whether or not the caller reads it. Returns when the answer
+/// has ended, or the caller is `gone`.
+async fn guard(delivery: Delivery, limits: Limits, gone: oneshot::Receiver<Infallible>) {
+    let error = match select(pin!(limits.passed()), gone).await {
+        Either::Left((error, _)) => error,
+        Either::Right(_) => return,
+    };
+    let left = match delivery.replace(State::Halting) {
+        State::Running(running) => running.end(Some(error)).await,
+        State::Ending(ending) => ending.await,
+        State::Ended(left) => left,
+        State::Halting => None,
+    };
+    drop(delivery.replace(State::Ended(left)));
+    delivery.wake();
+}
+
+/// An answer on its way, in the hands of its caller and of its guard.
+#[derive(Clone)]
+struct Delivery(Arc<Mutex<Shared>>);
+
+struct Shared {
+    state: State,
+    /// Who waits for the next piece, or for what the guard has to say.
+    caller: Option<Waker>,
+}
+
+enum State {
+    Running(Box<Running>),
+    /// The provider has said everything, or failed. Resolves when that is booked, to what the caller is
+    /// still to be told.
+    Ending(BoxFuture<'static, Option<Error>>),
+    /// The guard is ending it.
+    Halting,
+    /// It is booked. What the caller is still to be told.
+    Ended(Option<Error>),
 }
 
 impl Delivery {
-    async fn run(mut self, mut chunks: ChunkStream) {
-        let halt = loop {
-            match self.step(&mut chunks).await {
-                Ok(true) => {}
-                Ok(false) => break None,
-                Err(halt) => break Some(halt),
+    fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<Result<Chunk>>> {
+        let mut shared = self.lock();
+        loop {
+            let polled = match &mut shared.state {
+                State::Running(running) => running.poll_next(context),
+                State::Ending(ending) => ending.poll_unpin(context).map(Step::Ended),
+                State::Halting => Poll::Pending,
+                State::Ended(left) => return Poll::Ready(left.take().map(Err)),
+            };
+            match polled {
+                Poll::Pending => return shared.wait(context),
+                Poll::Ready(Step::Next(chunk)) => return Poll::Ready(Some(Ok(chunk))),
+                Poll::Ready(Step::End(error)) => shared.end(error),
+                Poll::Ready(Step::Ended(left)) => shared.state = State::Ended(left),
             }
-        };
-        // Ends the call, if it still runs.
+        }
+    }
+
+    fn replace(&self, state: State) -> State {
+        mem::replace(&mut self.lock().state, state)
+    }
+
+    fn wake(&self) {
+        let caller = self.lock().caller.take();
+        caller.inspect(Waker::wake_by_ref);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        // Every change is a single assignment, so the state is whole even after a panic.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    fn end(&mut self, error: Option<Error>) {
+        if let State::Running(running) = mem::replace(&mut self.state, State::Halting) {
+            self.state = State::Ending(running.end(error).boxed());
+        }
+    }
+
+    fn wait<T>(&mut self, context: &Context<'_>) -> Poll<T> {
+        match &mut self.caller {
+            Some(caller) => caller.clone_from(context.waker()),
+            None => self.caller = Some(context.waker().clone()),
+        }
+        Poll::Pending
+    }
+}
+
+/// An answer that still comes. Dropping it ends the call and books it as aborted, in this order.
+struct Running {
+    chunks: ChunkStream,
+    settlement: Settlement,
+}
+
+/// What becomes of a delivery.
+enum Step {
+    Next(Chunk),
+    /// Nothing more comes, or this.
+    End(Option<Error>),
+    /// It is booked, and this is left to be told.
+    Ended(Option<Error>),
+}
+
+impl Running {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Step> {
+        let chunk = ready!(self.chunks.poll_next_unpin(context));
+        Poll::Ready(match chunk.map(|chunk| self.settlement.observe(chunk?)) {
+            Some(Ok(chunk)) => Step::Next(chunk),
+            Some(Err(error)) => Step::End(Some(error)),
+            None => Step::End(self.settlement.complete().err()),
+        })
+    }
+
+    /// Ends the call, if it still runs, and books it. Returns what is to be told.
+    async fn end(self: Box<Self>, error: Option<Error>) -> Option<Error> {
+        let Self { chunks, mut settlement } = *self;
         drop(chunks);
-        let booked = match &halt {
-            None => self.settlement.end(Outcome::Completed, None).await,
-            Some(Halt::Left) => self.settlement.end(Outcome::Aborted, None).await,
-            Some(Halt::Failed(error)) => self.settlement.end(Outcome::Failed, Some(error)).await,
-        };
-        let failure = match halt {
-            Some(Halt::Failed(error)) => Some(error),
-            None => booked.err(),
-            Some(Halt::Left) => None,
-        };
-        // Frees the worker slot; a caller that does not listen may let the rest wait.
-        drop(self.settlement);
-        if let Some(error) = failure {
-            let _: Option<()> = send(&mut self.to_caller, Err(error)).await;
-        }
+        let outcome = if error.is_some() { Outcome::Failed } else { Outcome::Completed };
+        let booked = settlement.end(outcome, error.as_ref()).await;
+        error.or(booked.err())
     }
-
-    /// Passes one chunk on. `false`: there are no more.
-    async fn step(&mut self, chunks: &mut ChunkStream) -> Result<bool, Halt> {
-        let next = self.limits.unless_over(&mut self.left, chunks.next()).await?;
-        let Some(chunk) = next else {
-            self.settlement.complete().map_err(Halt::Failed)?;
-            return Ok(false);
-        };
-        let chunk = chunk.and_then(|chunk| self.settlement.observe(chunk)).map_err(Halt::Failed)?;
-        let sent = send(&mut self.to_caller, Ok(chunk));
-        let taken = self.limits.unless_over(&mut self.left, sent).await?;
-        taken.map(|()| true).ok_or(Halt::Left)
-    }
-}
-
-impl Limits {
-    async fn unless_over<T>(
-        &self,
-        left: &mut oneshot::Receiver<()>,
-        work: impl Future<Output = T>,
-    ) -> Result<T, Halt> {
-        let closed = pin!(self.closing.closed());
-        let over = select(left, closed);
-        let in_time = pin!(self.deadline.within(Duration::MAX, work));
-        match select(in_time, over).await {
-            Either::Left((Some(value), _)) => Ok(value),
-            Either::Left((None, _)) => {
-                let message = "the request took longer than the gateway allows";
-                Err(Halt::Failed(Error::new(Code::UpstreamTimeout, message)))
-            }
-            Either::Right((Either::Left(_), _)) => Err(Halt::Left),
-            Either::Right((Either::Right((error, _)), _)) => Err(Halt::Failed(error)),
-        }
-    }
-}
-
-/// `None`: nobody will take it.
-async fn send(to: &mut mpsc::Sender<Result<Chunk>>, item: Result<Chunk>) -> Option<()> {
-    poll_fn(|context| to.poll_ready(context)).await.ok()?;
-    to.start_send(item).ok()
 }

@@ -24,6 +24,11 @@ impl Deadline {
         Self { host, at }
     }
 
+    /// What is left of the time, but no more than `patience`.
+    pub fn at_most(&self, patience: Duration) -> Duration {
+        patience.min(self.at.saturating_sub(self.host.elapsed()))
+    }
+
     /// Waits for `work` for at most `patience`, and not past the deadline. `None`: not in time.
     pub async fn within<T>(&self, patience: Duration, work: impl Future<Output = T>) -> Option<T> {
         let mut work = pin!(work);
@@ -33,10 +38,7 @@ impl Deadline {
             if let Poll::Ready(value) = work.as_mut().poll(context) {
                 return Poll::Ready(Some(value));
             }
-            let alarm = alarm.get_or_insert_with(|| {
-                let left = self.at.saturating_sub(self.host.elapsed());
-                self.host.sleep(patience.min(left))
-            });
+            let alarm = alarm.get_or_insert_with(|| self.host.sleep(self.at_most(patience)));
             alarm.as_mut().poll(context).map(|()| None)
         })
         .await

@@ -4,12 +4,13 @@
 //! Then its headers are sent, and from there on a byte at least every so often, on a clock of our own:
 //! what fails later is an error in the stream.
 
-use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use async_stream::stream;
 use bytes::Bytes;
 use dormouse_core::{
     Error, Result,
+    alarm::Alarm,
     gateway::{Answer, Gateway},
     ports::{Host, ModelServer},
     wire::Encode,
@@ -105,20 +106,20 @@ fn events(
         match answer {
             Err(error) => failed = Some(error),
             Ok(mut answer) => {
-                let mut alarm = pace.host.sleep(pace.keep_alive);
+                let mut alarm = Alarm::after(Arc::clone(&pace.host), pace.keep_alive);
                 loop {
-                    let bytes = match select(pin!(answer.chunks.next()), &mut alarm).await {
-                        Either::Left((Some(Ok(chunk)), _)) => encoder.chunk(&chunk),
-                        Either::Left((Some(Err(error)), _)) => {
+                    let bytes = match alarm.before(answer.chunks.next()).await {
+                        Some(Some(Ok(chunk))) => encoder.chunk(&chunk),
+                        Some(Some(Err(error))) => {
                             failed = Some(error);
                             break;
                         }
-                        Either::Left((None, _)) => break,
-                        Either::Right(_) => encoder.keep_alive(None),
+                        Some(None) => break,
+                        None => encoder.keep_alive(None),
                     };
                     // Chunks of which the caller sees nothing do not count as signs of life.
                     if !bytes.is_empty() {
-                        alarm = pace.host.sleep(pace.keep_alive);
+                        alarm.set(pace.keep_alive);
                         yield bytes;
                     }
                 }
