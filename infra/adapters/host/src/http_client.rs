@@ -1,6 +1,8 @@
-//! Calls to other servers, by reqwest.
+//! Calls to other servers: plain ones by ourselves, those through TLS or a proxy by reqwest.
 
-use std::{error::Error as _, io, sync::OnceLock, time::Duration};
+mod plain;
+
+use std::{error::Error as StdError, fmt, io, sync::OnceLock, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -9,7 +11,9 @@ use dormouse_core::{
     ports::{ByteStream, HttpClient},
 };
 use futures::{StreamExt, TryStreamExt};
-use http::{Request, Response};
+use http::{Request, Response, Uri, uri::Scheme};
+use hyper_util::client::proxy::matcher::Matcher;
+use plain::{Failure, PlainClient};
 use reqwest::{Client, Proxy, redirect::Policy};
 
 /// How connections are made.
@@ -17,8 +21,8 @@ use reqwest::{Client, Proxy, redirect::Policy};
 pub struct ClientOptions {
     /// How long making one may take.
     pub connect_timeout: Duration,
-    /// Whether connections are kept for reuse. Model servers such as llama.cpp close theirs without a
-    /// word, and a request that meets such a one fails; it is not for us to send it twice.
+    /// Whether connections through TLS or a proxy are kept for as long as they last. Hosted providers
+    /// keep theirs; a proxy in front of a model server may not. Plain ones are kept for a moment.
     pub keep: bool,
     /// Through which proxy: `http://`, `https://` or `socks5://`. `None`: what `HTTP_PROXY`,
     /// `HTTPS_PROXY` and `NO_PROXY` say.
@@ -26,26 +30,35 @@ pub struct ClientOptions {
 }
 
 /// Calls other servers over HTTP/1.1 and HTTP/2, with rustls.
-#[derive(Debug)]
 pub struct ReqwestClient {
     options: ClientOptions,
-    /// Whether no proxy is used, whatever the environment says.
-    direct: bool,
-    // Made by the first call: reading the system's certificates takes milliseconds that a cold start
-    // without a call need not pay.
+    plain: PlainClient,
+    /// Which proxies the environment names; `None`: it is not asked.
+    proxies: Option<OnceLock<Matcher>>,
+    // Made by the first call that needs it: reading the system's certificates takes milliseconds.
     client: OnceLock<Client>,
 }
 
 impl ReqwestClient {
     /// A client that connects as `options` say.
     pub fn new(options: ClientOptions) -> Self {
-        Self { options, direct: false, client: OnceLock::new() }
+        let plain = PlainClient::new(options.connect_timeout);
+        Self { options, plain, proxies: Some(OnceLock::new()), client: OnceLock::new() }
     }
 
     /// A client for servers on this machine: no proxy stands in between, whatever the environment says.
     pub fn direct(connect_timeout: Duration) -> Self {
         let options = ClientOptions { connect_timeout, keep: false, proxy: None };
-        Self { options, direct: true, client: OnceLock::new() }
+        Self { proxies: None, ..Self::new(options) }
+    }
+
+    /// Whether neither TLS nor a proxy stands between us and the server.
+    fn is_plain(&self, uri: &Uri) -> bool {
+        // As reqwest reads the environment.
+        let matcher = self.proxies.as_ref().map(|it| it.get_or_init(Matcher::from_system));
+        uri.scheme() == Some(&Scheme::HTTP)
+            && self.options.proxy.is_none()
+            && matcher.is_none_or(|matcher| matcher.intercept(uri).is_none())
     }
 
     fn client(&self) -> Result<&Client> {
@@ -58,7 +71,7 @@ impl ReqwestClient {
             .connect_timeout(self.options.connect_timeout)
             .redirect(Policy::none())
             .tcp_nodelay(true);
-        if self.direct {
+        if self.proxies.is_none() {
             builder = builder.no_proxy();
         }
         if !self.options.keep {
@@ -79,11 +92,8 @@ impl ReqwestClient {
         })?;
         Ok(self.client.get_or_init(|| client))
     }
-}
 
-#[async_trait]
-impl HttpClient for ReqwestClient {
-    async fn send(&self, request: Request<Bytes>) -> Result<Response<ByteStream>> {
+    async fn send_by_reqwest(&self, request: Request<Bytes>) -> Result<Response<ByteStream>> {
         let request = reqwest::Request::try_from(request).map_err(|error| {
             Error::new(Code::Internal, "the upstream's URL cannot be called").caused_by(error)
         })?;
@@ -94,6 +104,33 @@ impl HttpClient for ReqwestClient {
     }
 }
 
+impl fmt::Debug for ReqwestClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReqwestClient").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl HttpClient for ReqwestClient {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<ByteStream>> {
+        if !self.is_plain(request.uri()) {
+            return self.send_by_reqwest(request).await;
+        }
+        let response = self.plain.send(request).await.map_err(told)?;
+        Ok(response.map(|body| body.map_err(told).boxed()))
+    }
+}
+
+fn told(failure: Failure) -> Error {
+    match failure {
+        Failure::Unreachable(cause) => {
+            let message = unreachable(&*cause);
+            Error::new(Code::UpstreamUnreachable, message).caused_by(cause)
+        }
+        Failure::Broken(cause) => Error::new(Code::UpstreamFailed, BROKE).caused_by(cause),
+    }
+}
+
 fn failed(error: reqwest::Error) -> Error {
     let error = error.without_url();
     let (code, message) = if error.is_connect() {
@@ -101,14 +138,16 @@ fn failed(error: reqwest::Error) -> Error {
     } else if error.is_timeout() {
         (Code::UpstreamTimeout, "the provider did not answer in time")
     } else {
-        (Code::UpstreamFailed, "the connection to the provider broke")
+        (Code::UpstreamFailed, BROKE)
     };
     Error::new(code, message).caused_by(error)
 }
 
+const BROKE: &str = "the connection to the provider broke";
+
 /// Says what kept the connection from being made, without saying where it was to.
-fn unreachable(error: &reqwest::Error) -> &'static str {
-    let mut cause = error.source();
+fn unreachable(error: &(dyn StdError + 'static)) -> &'static str {
+    let mut cause = Some(error);
     while let Some(error) = cause {
         match error.downcast_ref::<io::Error>().map(io::Error::kind) {
             Some(io::ErrorKind::ConnectionRefused) => {
