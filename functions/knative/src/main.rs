@@ -2,6 +2,7 @@
 
 mod ask;
 mod command_line;
+mod connections;
 mod discover;
 mod first_key;
 mod models;

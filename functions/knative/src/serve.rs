@@ -6,14 +6,11 @@ use std::{
     time::Duration,
 };
 
-use axum::serve::ListenerExt;
 use dormouse_core::{Code, Error, Result, gateway::Gateway, settings::Settings};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::oneshot,
-};
+use tokio::{net::TcpListener, sync::oneshot};
 
 use crate::{
+    connections::{self, HEAD_WITHIN},
     discover::{self, discover},
     first_key::AdminKey,
     signals,
@@ -36,9 +33,9 @@ pub(crate) async fn serve(mut settings: Settings) -> Result<()> {
         return Err(error);
     }
     tokio::spawn(suggest(address, gateway.clone(), key));
-    let served = run(listener, gateway).await;
+    run(listener, gateway).await;
     machine.stop().await;
-    served
+    Ok(())
 }
 
 async fn listen(address: &str) -> Result<(TcpListener, SocketAddr)> {
@@ -54,17 +51,13 @@ async fn listen(address: &str) -> Result<(TcpListener, SocketAddr)> {
     })
 }
 
-async fn run(listener: TcpListener, gateway: Gateway) -> Result<()> {
+async fn run(listener: TcpListener, gateway: Gateway) {
     let drain = gateway.settings().drain_timeout;
     let (stopping, stopped) = oneshot::channel();
     let router = dormouse_http::router(gateway.clone());
-    let server = axum::serve(listener.tap_io(without_delay), router)
-        .with_graceful_shutdown(until_told(stopping));
     tokio::select! {
-        result = async { server.await } => result.map_err(|error| {
-            Error::new(Code::Internal, "the server failed").caused_by(error)
-        }),
-        () = after(stopped, drain, gateway) => Ok(()),
+        () = connections::serve(listener, router, HEAD_WITHIN, until_told(stopping)) => {}
+        () = after(stopped, drain, gateway) => {}
     }
 }
 
@@ -146,13 +139,6 @@ async fn some_model(gateway: &Gateway) -> String {
             );
             "default".into()
         }
-    }
-}
-
-/// Sends small pieces of a stream at once instead of collecting them.
-fn without_delay(connection: &mut TcpStream) {
-    if let Err(error) = connection.set_nodelay(true) {
-        tracing::debug!(error = &error as &dyn std::error::Error, "nodelay was refused");
     }
 }
 
