@@ -1,16 +1,21 @@
 //! Money: what is held, settled, reclaimed, and never passed.
 #![expect(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    mem,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use async_trait::async_trait;
 use dormouse_core::{
-    Code,
+    Code, Error, Result,
     accounting::{Hold, Ledger, Outcome},
     chat::Usage,
     keys::Caller,
     memory::MemoryRecords,
     money::{NanoDollars, Price},
-    ports::Records,
+    ports::{self, Commit, Page, Record, Records},
 };
 use dormouse_testkit::fakes::TestHost;
 use futures::{FutureExt, future::join_all};
@@ -49,7 +54,7 @@ fn caller() -> Caller {
     Caller { tenant: "acme".into(), key: "key".into(), budget, admin: false }
 }
 
-fn reserve(ledger: &Ledger, amount: i64) -> dormouse_core::Result<Hold> {
+fn reserve(ledger: &Ledger, amount: i64) -> Result<Hold> {
     at_once(ledger.reserve(&caller(), "model", NanoDollars(amount), Some("id".into())))
 }
 
@@ -137,6 +142,67 @@ fn a_call_that_outlives_its_hold_is_booked_all_the_same() {
     assert_eq!(books.balance(), (25, 0));
     let receipt = at_once(books.ledger.receipt("acme", slow.receipt())).unwrap();
     assert_eq!(receipt.outcome, Outcome::Completed, "the real receipt replaces the lost one");
+}
+
+/// A store whose answers may be lost on the way, and which nobody may ask to remember a commit: a busy
+/// gateway would have it remember hundreds each second.
+#[derive(Debug)]
+struct Lossy {
+    records: MemoryRecords,
+    /// Whether the next commits are applied and their answers lost.
+    losing: Mutex<Vec<bool>>,
+}
+
+#[async_trait]
+impl Records for Lossy {
+    async fn get(&self, tenant: &str, collection: &str, id: &str) -> Result<Option<Record>> {
+        self.records.get(tenant, collection, id).await
+    }
+
+    async fn page(&self, tenant: &str, collection: &str, page: Page) -> Result<Vec<Record>> {
+        self.records.page(tenant, collection, page).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<ports::Outcome> {
+        assert_eq!(commit.token, None, "each booking is told apart by what it changes");
+        let outcome = self.records.commit(commit).await?;
+        match self.losing.lock().unwrap().pop() {
+            Some(true) => Err(Error::new(Code::StoreUnavailable, "the answer was lost")),
+            _ => Ok(outcome),
+        }
+    }
+}
+
+#[test]
+fn a_settlement_whose_answer_was_lost_is_booked_once() {
+    // In time, and late; the last of each list is the first commit's.
+    for (late, losing) in
+        [(false, vec![true]), (false, vec![true, true]), (true, vec![true, false, true])]
+    {
+        let host = Arc::new(TestHost::new());
+        let records = MemoryRecords::new(host.clone());
+        let lossy = Arc::new(Lossy { records, losing: Mutex::default() });
+        let ledger = Ledger::new(lossy.clone(), host.clone(), HOLD_TTL, Duration::ZERO);
+        let hold = reserve(&ledger, 60).unwrap();
+        if late {
+            host.advance(HOLD_TTL + Duration::from_millis(1));
+            at_once(ledger.reclaim("acme")).unwrap();
+        }
+        let mut receipt = hold.draft(Outcome::Completed);
+        receipt.cost = NanoDollars(25);
+        *lossy.losing.lock().unwrap() = losing.clone();
+
+        let mut settling = Box::pin(ledger.settle(&hold, &receipt));
+        while (&mut settling).now_or_never().is_none() {
+            host.advance(Duration::from_secs(1));
+        }
+
+        let balance = at_once(ledger.balance("acme", "key", NanoDollars(100))).unwrap();
+        assert_eq!((balance.settled.0, balance.held.0), (25, 0), "{late} {losing:?}");
+        let booked = at_once(ledger.receipt("acme", hold.receipt())).unwrap();
+        assert_eq!(booked.outcome, Outcome::Completed);
+        assert_eq!(mem::take(&mut *lossy.losing.lock().unwrap()), [] as [bool; 0]);
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::{
     Code, Error, Result,
     keys::Caller,
     money::NanoDollars,
-    ports::{self, Commit, Host, Page, Record, Records, Refusal, When, Write, hex},
+    ports::{self, Commit, Host, Page, Record, Records, Refusal, TOKEN_MEMORY, When, Write, hex},
 };
 
 const BUDGETS: &str = "budgets";
@@ -152,37 +152,58 @@ impl Ledger {
         }
     }
 
+    /// Deletes the hold and books the receipt: whoever deletes the hold has booked it, and a second
+    /// attempt finds no hold.
     async fn try_settle(&self, hold: &Hold, receipt: &Receipt) -> Result<()> {
-        let tenant = &hold.terms.tenant;
-        let keep_until = self.host.now() + self.receipt_retention;
-        let booked = Write::put_until(RECEIPTS, &receipt.id, json(receipt)?, keep_until, When::Any);
         let release = Write::delete_when(HOLDS, &hold.id, When::Version(hold.version));
         let (held, cost) = (hold.terms.amount.0, receipt.cost.0);
         if hold.terms.capped && cost > held {
             let receipt = &receipt.id;
             tracing::warn!(receipt, held, cost, "a call cost more than was held for it");
         }
-        let mut writes = vec![release, booked.clone()];
+        let mut writes = vec![release, self.write(receipt, When::Any)?];
         if held != 0 || cost != 0 {
             let fields = [(COMMITTED, cost.saturating_sub(held)), (SETTLED, cost)];
             writes.push(Write::add(BUDGETS, &hold.terms.key, fields));
         }
-        let lost = receipt.outcome == Outcome::Lost;
-        let token = format!("{}-{}", if lost { "reclaim" } else { "settle" }, hold.id);
-        match self.commit(Commit::new(tenant, writes).with_token(token)).await? {
+        match self.commit(Commit::new(&hold.terms.tenant, writes)).await? {
             ports::Outcome::Applied(_) => Ok(()),
-            ports::Outcome::Refused { .. } if lost => Ok(()),
-            ports::Outcome::Refused { .. } => self.book_late(hold, receipt, booked).await,
+            ports::Outcome::Refused { .. } if receipt.outcome == Outcome::Lost => Ok(()),
+            ports::Outcome::Refused { .. } => self.book_late(hold, receipt).await,
         }
     }
 
-    /// Books a call that outlived its hold, which was reclaimed: what it cost is booked all the same.
-    async fn book_late(&self, hold: &Hold, receipt: &Receipt, booked: Write) -> Result<()> {
-        tracing::warn!(receipt = receipt.id, "a call was settled after its hold had expired");
+    /// Books a call without a hold, unless it is booked already: a commit may have been applied though
+    /// its answer was lost. If not, the call outlived its hold, which was reclaimed; what it cost is
+    /// booked all the same, in the place of the receipt that calls it lost.
+    async fn book_late(&self, hold: &Hold, receipt: &Receipt) -> Result<()> {
+        let tenant = &hold.terms.tenant;
+        let found = self.records.get(tenant, RECEIPTS, &receipt.id).await?;
+        let place = match &found {
+            Some(record) if read_receipt(record)?.outcome != Outcome::Lost => return Ok(()),
+            Some(record) => When::Version(record.version),
+            None => When::Absent,
+        };
         let fields = [(COMMITTED, receipt.cost.0), (SETTLED, receipt.cost.0)];
-        let writes = vec![booked, Write::add(BUDGETS, &hold.terms.key, fields)];
-        let late = Commit::new(&hold.terms.tenant, writes).with_token(format!("late-{}", hold.id));
-        self.commit(late).await.map(|_| ())
+        let booked = Write::add(BUDGETS, &hold.terms.key, fields);
+        match self.commit(Commit::new(tenant, vec![self.write(receipt, place)?, booked])).await? {
+            ports::Outcome::Applied(_) => {
+                tracing::warn!(
+                    receipt = receipt.id,
+                    "a call was settled after its hold had expired"
+                );
+                Ok(())
+            }
+            // Nobody else settles this call, so it was an attempt of ours whose answer was lost.
+            ports::Outcome::Refused { .. } => Ok(()),
+        }
+    }
+
+    /// The write of a receipt. By it a repeated settlement is told from a late one, so it is kept for as
+    /// long as attempts may be repeated, however short receipts are wanted.
+    fn write(&self, receipt: &Receipt, when: When) -> Result<Write> {
+        let keep_until = self.host.now() + self.receipt_retention.max(TOKEN_MEMORY);
+        Ok(Write::put_until(RECEIPTS, &receipt.id, json(receipt)?, keep_until, when))
     }
 
     /// Frees what dead processes of `tenant` held, and writes their calls' receipts.
