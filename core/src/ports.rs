@@ -10,7 +10,7 @@ mod model_servers;
 mod records;
 
 pub use host::{Host, Timestamp, hex};
-pub use http_client::{ByteStream, HttpClient};
+pub use http_client::{ByteStream, HttpClient, UnixSocket};
 pub use model_servers::{Lease, ModelHistory, ModelServer, ModelServers, ServerState};
 pub use records::{
     Commit, MAX_ID_BYTES, MAX_VALUE_BYTES, MAX_WRITES, Outcome, Page, Record, Records, Refusal,

@@ -1,14 +1,16 @@
 """Serves a model with llama.cpp's own HTTP server, in this process.
 
-    python serve.py MODEL.gguf [--port N] [--parallel N] [--context N]
+    python serve.py MODEL.gguf [--host HOST] [--port N] [--parallel N] [--context N] [--stay]
 
 Prints `llama.cpp server listens on http://127.0.0.1:PORT` when it can answer, and ends when its standard
-input ends: whoever started it holds the other end of that pipe, so no server outlives its test.
+input ends: whoever started it holds the other end of that pipe, so no server outlives its test. With
+`--stay` it runs until it is killed, as llama-server does.
 """
 
 import argparse
 import os
 import pathlib
+import signal
 import sys
 
 import xllamacpp
@@ -19,6 +21,7 @@ def parameters(arguments):
     settings = xllamacpp.CommonParams()
     settings.model.path = arguments.model
     settings.model_alias = {pathlib.Path(arguments.model).stem}
+    settings.hostnames = [arguments.host]
     settings.port = arguments.port
     settings.n_parallel = arguments.parallel
     settings.n_ctx = arguments.context * arguments.parallel
@@ -37,11 +40,16 @@ def main():
     """Serves until standard input ends."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", help="a GGUF file")
+    parser.add_argument("--host", default="127.0.0.1", help="or a Unix socket, if it ends in .sock")
     parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
     parser.add_argument("--parallel", type=int, default=2, help="how many requests run at once")
     parser.add_argument("--context", type=int, default=16384, help="tokens of context of each request")
-    server = xllamacpp.Server(parameters(parser.parse_args()))
+    parser.add_argument("--stay", action="store_true", help="do not end with the standard input")
+    arguments = parser.parse_args()
+    server = xllamacpp.Server(parameters(arguments))
     print(f"llama.cpp server listens on {server.listening_address}", flush=True)
+    if arguments.stay:
+        signal.pause()
     sys.stdin.buffer.read()
     # Requests may still be running; nothing of theirs is worth waiting for.
     os._exit(0)

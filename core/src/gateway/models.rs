@@ -110,7 +110,7 @@ pub(super) fn still_waking(
     position: Option<usize>,
 ) -> Error {
     let state = server.map_or("cold", |server| server.state.as_str());
-    let estimate = server.and_then(|server| estimate(server, waited));
+    let estimate = server.and_then(estimate);
     let waits = match position {
         Some(position) => format!(", and this request is number {position} in line"),
         None => String::new(),
@@ -129,11 +129,11 @@ pub(super) fn still_waking(
 }
 
 /// How long the model will take to be warm, from its earlier wakes and from how far this one is.
-fn estimate(server: &ModelServer, waited: Duration) -> Option<Duration> {
+fn estimate(server: &ModelServer) -> Option<Duration> {
     let whole = server.expected_wake?;
     let left = match (&server.state, server.progress) {
         (ServerState::Waking, Some(progress)) => whole.mul_f32(1.0 - progress.clamp(0.0, 1.0)),
-        (ServerState::Waking, None) => whole.saturating_sub(waited),
+        (ServerState::Waking, None) => whole.saturating_sub(server.waking_for.unwrap_or_default()),
         (ServerState::Failed { retry_in, .. }, _) => whole.saturating_add(*retry_in),
         (ServerState::Cold | ServerState::Draining, _) => whole,
         (ServerState::Warm, _) => Duration::ZERO,

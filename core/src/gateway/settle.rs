@@ -41,11 +41,14 @@ pub(super) struct Settlement {
     _slot: Option<Slot>,
 }
 
-/// How long the call waits for its model to wake.
-#[derive(Clone, Copy, Debug)]
-enum Wake {
-    Since(Duration),
-    Took(Duration),
+/// How long the call waits for its model to wake. It may have to wait again, where a server dies
+/// before it was asked.
+#[derive(Clone, Copy, Debug, Default)]
+struct Wake {
+    /// All wakes that are over.
+    took: Duration,
+    /// When the one that is not began.
+    since: Option<Duration>,
 }
 
 /// How far the call came.
@@ -86,22 +89,24 @@ impl Settlement {
 
     /// The call begins to wait for its model to wake.
     pub(super) fn waits(&mut self) {
-        self.wake = Some(Wake::Since(self.host.elapsed()));
+        self.wake.get_or_insert_default().since = Some(self.host.elapsed());
     }
 
     /// The model is warm, after `time`.
     pub(super) fn woke(&mut self, time: Duration) {
-        self.wake = Some(Wake::Took(time));
+        let wake = self.wake.get_or_insert_default();
+        *wake = Wake { took: wake.took.saturating_add(time), since: None };
         if let Some(hold) = &self.hold {
             self.metrics.waited(hold.model(), time);
         }
     }
 
-    /// How long the call has waited for its model; `None` if it never had to.
+    /// How long the call has waited for its model, all its wakes together; `None` if its model is not
+    /// of this machine.
     pub(super) fn waited(&self) -> Option<Duration> {
-        self.wake.map(|wake| match wake {
-            Wake::Since(since) => self.host.elapsed().saturating_sub(since),
-            Wake::Took(time) => time,
+        self.wake.map(|Wake { took, since }| {
+            let since = since.map(|since| self.host.elapsed().saturating_sub(since));
+            took.saturating_add(since.unwrap_or_default())
         })
     }
 

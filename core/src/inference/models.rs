@@ -35,6 +35,7 @@ pub fn describe(server: &ModelServer) -> Value {
         "active": server.active,
         "queued": server.queued,
         "expected_wake_seconds": server.expected_wake.map(|time| time.as_secs_f64()),
+        "waking_for_seconds": server.waking_for.map(|time| time.as_secs_f64()),
         "progress": server.progress,
     });
     if let (ServerState::Failed { reason, retry_in }, Some(fields)) =

@@ -5,8 +5,9 @@ use std::fmt;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 
+use super::host::hex;
 use crate::Result;
 
 /// A body as it arrives. An error ends the stream: the connection broke.
@@ -26,6 +27,57 @@ pub type ByteStream = BoxStream<'static, Result<Bytes>>;
 ///    the request's stream on it.
 #[async_trait]
 pub trait HttpClient: fmt::Debug + Send + Sync {
-    /// Sends a request with an absolute `http` or `https` URL; returns when the head has arrived.
+    /// Sends a request with an absolute URL, `http` or `https`, or, where the implementation says so,
+    /// that of a [`UnixSocket`]; returns when the head has arrived.
     async fn send(&self, request: Request<Bytes>) -> Result<Response<ByteStream>>;
+}
+
+/// A Unix socket on which a server speaks HTTP.
+///
+/// A URL has no place for a file, so the path stands in hex where the host does:
+/// `unix://2f746d702f782e736f636b/v1/models` is `/v1/models` of the server at `/tmp/x.sock`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnixSocket {
+    /// The path of the socket.
+    pub path: String,
+}
+
+impl UnixSocket {
+    /// The scheme of its URLs.
+    pub const SCHEME: &str = "unix";
+
+    /// The base URL of the server, without a slash at its end.
+    pub fn url(&self) -> String {
+        format!("{}://{}", Self::SCHEME, hex(self.path.bytes()))
+    }
+
+    /// The socket that `uri` names; `None` if it names none.
+    pub fn of(uri: &Uri) -> Option<Self> {
+        let host = uri.host().filter(|_| uri.scheme_str() == Some(Self::SCHEME))?;
+        let (pairs, rest) = host.as_bytes().as_chunks::<2>();
+        let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+        let path: Option<Vec<u8>> = pairs.iter().map(byte).collect();
+        let path = path.filter(|_| rest.is_empty())?;
+        Some(Self { path: String::from_utf8(path).ok()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_is_named_by_a_url_and_found_in_it() {
+        let socket = UnixSocket { path: "/run/user/1000/mö del/x.sock".into() };
+        let uri: Uri = format!("{}/v1/models?a=b", socket.url()).parse().unwrap();
+        assert_eq!(UnixSocket::of(&uri), Some(socket));
+        assert_eq!(uri.path(), "/v1/models");
+    }
+
+    #[test]
+    fn other_urls_name_no_socket() {
+        for url in ["http://2f78/v1", "unix://2g/v1", "unix://2f7/v1", "unix://ff/v1", "/v1"] {
+            assert_eq!(UnixSocket::of(&url.parse().unwrap()), None, "{url}");
+        }
+    }
 }

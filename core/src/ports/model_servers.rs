@@ -83,6 +83,8 @@ pub struct ModelServer {
     pub queued: u32,
     /// How long a wake takes, from the wakes so far; `None` before the first.
     pub expected_wake: Option<Duration>,
+    /// How long it has been starting; `None` while it is not.
+    pub waking_for: Option<Duration>,
     /// How far the wake is: 0 to 1, where the server tells it.
     pub progress: Option<f32>,
 }
@@ -122,7 +124,8 @@ impl ServerState {
 
 /// A place in a warm model server, free again when dropped.
 pub struct Lease {
-    /// The base URL of the server, ending in `/v1`.
+    /// The base URL of the server, ending in `/v1`; of scheme `http`, or that of a
+    /// [`UnixSocket`](super::UnixSocket).
     pub base_url: String,
     /// How long the caller waited for the server to wake; zero if it was warm.
     pub woken_in: Duration,

@@ -97,6 +97,68 @@ async fn a_whole_request_is_told_its_place_and_how_long_the_model_will_take() {
 }
 
 #[tokio::test]
+async fn who_comes_late_to_a_wake_is_told_what_is_left_of_it() {
+    let bench = Bench::new(|servers| servers.expect_wakes_of(Duration::from_secs(80)));
+    bench.servers.hold("tiny");
+    let mut first = bench.chat(&streamed("tiny"));
+    assert!(bench.waits(&mut first).await);
+    bench.host.advance(Duration::from_secs(10));
+    let mut late = bench.chat(&whole("tiny"));
+    assert!(bench.waits(&mut late).await);
+
+    bench.host.advance(Duration::from_secs(60));
+
+    let error = bench.run(late).await.unwrap_err();
+    assert_eq!(error.delay(), Some(Duration::from_secs(10)), "80 s usually, for 70 s already");
+}
+
+#[tokio::test]
+async fn a_call_whose_server_died_before_it_was_asked_shows_all_its_wakes() {
+    let bench = Bench::new(|servers| servers);
+    bench.servers.hold("tiny");
+    let mut asking = bench.chat(&streamed("tiny"));
+    assert!(bench.waits(&mut asking).await);
+    bench.host.advance(Duration::from_millis(1500));
+    *bench.http.gone.lock().unwrap() = 1;
+    bench.servers.let_go("tiny");
+    assert!(bench.waits(&mut asking).await, "for a moment, in which the death is noticed");
+    bench.servers.release("tiny").await.unwrap();
+    bench.servers.hold("tiny");
+    bench.host.advance(Duration::from_millis(10));
+    assert!(bench.waits(&mut asking).await, "for the second wake");
+    bench.host.advance(Duration::from_millis(700));
+    bench.servers.let_go("tiny");
+
+    bench.finish(bench.run(asking).await.unwrap()).await;
+
+    let receipt = bench.receipt().await;
+    assert_eq!((receipt.outcome, receipt.wake_ms), (Outcome::Completed, Some(2200)));
+    assert_eq!((bench.servers.starts("tiny"), bench.askings()), (2, 2));
+}
+
+#[tokio::test]
+async fn a_whole_request_has_one_patience_for_all_its_wakes() {
+    let bench = Bench::new(|servers| servers);
+    bench.servers.hold("tiny");
+    let mut asking = bench.chat(&whole("tiny"));
+    assert!(bench.waits(&mut asking).await);
+    bench.host.advance(Duration::from_secs(40));
+    *bench.http.gone.lock().unwrap() = 1;
+    bench.servers.let_go("tiny");
+    assert!(bench.waits(&mut asking).await);
+    bench.servers.release("tiny").await.unwrap();
+    bench.servers.hold("tiny");
+    bench.host.advance(Duration::from_millis(10));
+    assert!(bench.waits(&mut asking).await);
+
+    bench.host.advance(Duration::from_secs(20));
+
+    let error = bench.run(asking).await.unwrap_err();
+    assert_eq!(error.code(), Code::ModelWaking, "after 60 s, however many wakes these were");
+    assert_eq!(bench.receipt().await.wake_ms, Some(60_000));
+}
+
+#[tokio::test]
 async fn the_time_of_the_wake_is_in_the_receipt() {
     let bench = Bench::new(|servers| servers);
     bench.servers.hold("tiny");

@@ -1,15 +1,17 @@
 //! A model server without a model, for the tests of sleeping models.
 //!
-//! `toy_model FOLDER PORT` listens on 127.0.0.1, speaks as much of llama-server's protocol as the gateway
-//! needs, and is steered by files in the folder: while `hold` exists it is loading, while `stall`
+//! `toy_model FOLDER ADDRESS` listens on a port of 127.0.0.1 or, if the address is no number, on a Unix
+//! socket, speaks as much of llama-server's protocol as the gateway needs, and is steered by files in the
+//! folder: while `hold` exists it is loading, and says of it what stands in the file; while `stall`
 //! exists it stops in the middle of its answers. It appends its process id to `starts`, and the body of
 //! each request to `asked`.
 
 use std::{
     env,
-    fs::File,
+    fs::{self, File},
     io::{self, BufRead, BufReader, Read, Write},
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    net::{Ipv4Addr, TcpListener},
+    os::unix::net::UnixListener,
     path::{Path, PathBuf},
     process, thread,
     time::Duration,
@@ -20,17 +22,29 @@ const END: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason
 
 fn main() -> io::Result<()> {
     let mut arguments = env::args().skip(1);
-    let (folder, port) =
+    let (folder, address) =
         arguments.next().zip(arguments.next()).ok_or(io::ErrorKind::InvalidInput)?;
     let folder = PathBuf::from(folder);
     note(&folder, "starts", &process::id().to_string())?;
-    let port = port.parse().map_err(io::Error::other)?;
-    for stream in TcpListener::bind((Ipv4Addr::LOCALHOST, port))?.incoming() {
-        let folder = folder.clone();
-        // A client that leaves is none of its business.
-        thread::spawn(move || drop(stream.and_then(|stream| answer(&folder, stream))));
+    match address.parse() {
+        Ok(port) => {
+            for stream in TcpListener::bind((Ipv4Addr::LOCALHOST, port))?.incoming() {
+                serve(&folder, stream?);
+            }
+        }
+        Err(_) => {
+            for stream in UnixListener::bind(address)?.incoming() {
+                serve(&folder, stream?);
+            }
+        }
     }
     Ok(())
+}
+
+fn serve(folder: &Path, stream: impl Read + Write + Send + 'static) {
+    let folder = folder.to_owned();
+    // A client that leaves is none of its business.
+    thread::spawn(move || drop(answer(&folder, stream)));
 }
 
 fn note(folder: &Path, file: &str, line: &str) -> io::Result<()> {
@@ -38,8 +52,8 @@ fn note(folder: &Path, file: &str, line: &str) -> io::Result<()> {
     file.write_all(format!("{line}\n").as_bytes())
 }
 
-fn answer(folder: &Path, mut stream: TcpStream) -> io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
+fn answer(folder: &Path, mut stream: impl Read + Write) -> io::Result<()> {
+    let mut reader = BufReader::new(&mut stream);
     let mut first = String::new();
     reader.read_line(&mut first)?;
     let mut length = 0;
@@ -56,9 +70,10 @@ fn answer(folder: &Path, mut stream: TcpStream) -> io::Result<()> {
     }
     let mut body = String::new();
     reader.take(length).read_to_string(&mut body)?;
-    let loading = folder.join("hold").exists();
     match first.split(' ').nth(1).unwrap_or_default() {
-        _ if loading => whole(&mut stream, "503 Service Unavailable", "{}"),
+        _ if let Ok(said) = fs::read_to_string(folder.join("hold")) => {
+            whole(&mut stream, "503 Service Unavailable", &said)
+        }
         "/health" => whole(&mut stream, "200 OK", "{}"),
         "/props" => whole(&mut stream, "200 OK", r#"{"total_slots":4}"#),
         "/v1/chat/completions" => {
@@ -69,7 +84,7 @@ fn answer(folder: &Path, mut stream: TcpStream) -> io::Result<()> {
     }
 }
 
-fn whole(stream: &mut TcpStream, status: &str, body: &str) -> io::Result<()> {
+fn whole(stream: &mut impl Write, status: &str, body: &str) -> io::Result<()> {
     let length = body.len();
     write!(
         stream,
@@ -77,7 +92,7 @@ fn whole(stream: &mut TcpStream, status: &str, body: &str) -> io::Result<()> {
     )
 }
 
-fn speak(folder: &Path, stream: &mut TcpStream) -> io::Result<()> {
+fn speak(folder: &Path, stream: &mut impl Write) -> io::Result<()> {
     let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: text/event-stream\r\n";
     write!(stream, "{head}transfer-encoding: chunked\r\n\r\n{:x}\r\n{BEGIN}\r\n", BEGIN.len())?;
     while folder.join("stall").exists() {

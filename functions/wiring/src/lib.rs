@@ -16,7 +16,7 @@ use dormouse_core::{
     ports::{Host, HttpClient},
     settings::Settings,
 };
-use dormouse_host::{ClientOptions, NativeHost, ReqwestClient};
+use dormouse_host::{ClientOptions, LocalClient, NativeHost, ReqwestClient};
 
 pub use logging::start_logging;
 pub use machine::Machine;
@@ -59,7 +59,7 @@ fn build(
 
 /// A client for servers on this machine.
 pub fn direct_client(settings: &Settings) -> impl HttpClient + 'static {
-    ReqwestClient::direct(settings.upstream_connect_timeout)
+    LocalClient::new(settings.upstream_connect_timeout)
 }
 
 /// A secret that nobody can guess.

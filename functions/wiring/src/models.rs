@@ -8,7 +8,7 @@ use dormouse_core::{
     ports::{Host, HttpClient},
     settings::{LocalModel, Settings},
 };
-use dormouse_host::ReqwestClient;
+use dormouse_host::LocalClient;
 use dormouse_llamacpp::{ModelSpec, Options, Supervisor};
 
 /// The servers of this machine's models; none where no models are listed.
@@ -32,7 +32,7 @@ impl Models {
             ..Options::default()
         };
         let http: Arc<dyn HttpClient> =
-            Arc::new(ReqwestClient::direct(settings.upstream_connect_timeout));
+            Arc::new(LocalClient::new(settings.upstream_connect_timeout));
         let supervisor = Supervisor::new(options, Arc::clone(host), Arc::clone(&http));
         let supervisor = supervisor.map_err(|error| error.at("DORMOUSE_MODELS"))?;
         Ok(Self(Some((Arc::new(supervisor), http))))

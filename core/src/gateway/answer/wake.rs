@@ -19,7 +19,10 @@ pub(super) async fn wake(
     settlement: &mut Settlement,
 ) -> Result<Lease> {
     let streamed = question.request.stream.is_some();
-    let patience = if streamed { Duration::MAX } else { question.wake_timeout };
+    let waited = settlement.waited().unwrap_or_default();
+    // A second wake, of a server that died, is part of the same patience.
+    let patience = question.wake_timeout.saturating_sub(waited);
+    let patience = if streamed { Duration::MAX } else { patience };
     settlement.waits();
     let wake = local.servers().wake(model, question.conversation.as_deref());
     match question.deadline.within(patience, wake).await {

@@ -7,9 +7,10 @@
 #![cfg(target_os = "linux")]
 
 mod gateway;
+mod llama;
 
-use futures::{StreamExt, future::join_all};
-use gateway::{Gateway, read, runs, signal, until};
+use futures::future::join_all;
+use gateway::{Gateway, Heard, read, runs, signal, until};
 use serde_json::Value;
 
 #[tokio::test]
@@ -41,17 +42,11 @@ async fn a_hundred_callers_cause_one_start_and_none_is_left_without_a_sign() {
 async fn a_model_that_is_killed_in_its_answer_is_an_error_there_and_back_for_the_next() {
     let gateway = Gateway::start(&[]).await;
     gateway.stall();
-    let mut body = gateway.ask(true).await.into_body();
-    let mut answer = String::new();
-    while !answer.contains("Squeak") {
-        answer += std::str::from_utf8(&body.next().await.unwrap().unwrap()).unwrap();
-    }
+    let heard = Heard::of(gateway.ask(true).await).until("Squeak").await;
 
     signal(gateway.starts()[0], "KILL").await;
 
-    while let Some(piece) = body.next().await {
-        answer += std::str::from_utf8(&piece.unwrap()).unwrap();
-    }
+    let answer = heard.all().await;
     assert!(answer.contains("\"code\":\"upstream_failed\""), "{answer}");
     assert!(answer.ends_with("data: [DONE]\n\n"), "{answer}");
     gateway.go_on();
@@ -89,6 +84,36 @@ async fn a_gateway_that_is_told_to_stop_finishes_answers_and_stops_its_models() 
     assert!(read(response).await.ends_with("data: [DONE]\n\n"));
     assert!(gateway.process.wait().await.unwrap().success());
     assert!(!runs(gateway.starts()[0]));
+}
+
+#[tokio::test]
+async fn a_model_on_a_socket_answers_and_its_socket_goes_with_it() {
+    let mut gateway = Gateway::start_at("{socket}", &[]).await;
+    assert!(read(gateway.ask(true).await).await.contains("Squeak"));
+    assert_eq!(gateway.sockets().len(), 1);
+
+    gateway.models(&["release", "toy"]).await;
+    until("a released model's socket is gone", || gateway.sockets().is_empty()).await;
+
+    assert!(read(gateway.ask(false).await).await.contains("Squeak"));
+    let model = gateway.starts()[1];
+    assert_eq!(gateway.sockets().len(), 1);
+    signal(gateway.process.id().unwrap(), "KILL").await;
+    gateway.process.wait().await.unwrap();
+    until("the model dies with its gateway", || !runs(model)).await;
+    until("and its socket is removed", || gateway.sockets().is_empty()).await;
+}
+
+#[tokio::test]
+async fn who_waits_is_told_how_far_the_model_is_where_its_server_says_so() {
+    let gateway = Gateway::start(&[]).await;
+    gateway.hold_at(r#"{"progress": 0.42}"#);
+    let heard = Heard::of(gateway.ask(true).await).until(": waking 42 %").await;
+
+    gateway.let_go();
+
+    let answer = heard.all().await;
+    assert!(answer.contains("Squeak"), "{answer}");
 }
 
 #[tokio::test]

@@ -33,8 +33,8 @@ pub struct ClientOptions {
 pub struct ReqwestClient {
     options: ClientOptions,
     plain: PlainClient,
-    /// Which proxies the environment names; `None`: it is not asked.
-    proxies: Option<OnceLock<Matcher>>,
+    /// Which proxies the environment names.
+    proxies: OnceLock<Matcher>,
     // Made by the first call that needs it: reading the system's certificates takes milliseconds.
     client: OnceLock<Client>,
 }
@@ -43,22 +43,15 @@ impl ReqwestClient {
     /// A client that connects as `options` say.
     pub fn new(options: ClientOptions) -> Self {
         let plain = PlainClient::new(options.connect_timeout);
-        Self { options, plain, proxies: Some(OnceLock::new()), client: OnceLock::new() }
-    }
-
-    /// A client for servers on this machine: no proxy stands in between, whatever the environment says.
-    pub fn direct(connect_timeout: Duration) -> Self {
-        let options = ClientOptions { connect_timeout, keep: false, proxy: None };
-        Self { proxies: None, ..Self::new(options) }
+        Self { options, plain, proxies: OnceLock::new(), client: OnceLock::new() }
     }
 
     /// Whether neither TLS nor a proxy stands between us and the server.
     fn is_plain(&self, uri: &Uri) -> bool {
         // As reqwest reads the environment.
-        let matcher = self.proxies.as_ref().map(|it| it.get_or_init(Matcher::from_system));
         uri.scheme() == Some(&Scheme::HTTP)
             && self.options.proxy.is_none()
-            && matcher.is_none_or(|matcher| matcher.intercept(uri).is_none())
+            && self.proxies.get_or_init(Matcher::from_system).intercept(uri).is_none()
     }
 
     fn client(&self) -> Result<&Client> {
@@ -71,9 +64,6 @@ impl ReqwestClient {
             .connect_timeout(self.options.connect_timeout)
             .redirect(Policy::none())
             .tcp_nodelay(true);
-        if self.proxies.is_none() {
-            builder = builder.no_proxy();
-        }
         if !self.options.keep {
             builder = builder.pool_max_idle_per_host(0);
         }

@@ -1,7 +1,10 @@
-//! What a native process has: a clock, randomness, background tasks and an HTTP client.
+//! What a native process has: a clock, randomness, background tasks, and HTTP clients for servers
+//! anywhere and for those on its own machine.
 
 mod http_client;
+mod local_client;
 mod native;
 
 pub use http_client::{ClientOptions, ReqwestClient};
+pub use local_client::LocalClient;
 pub use native::NativeHost;

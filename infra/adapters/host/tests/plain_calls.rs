@@ -8,7 +8,7 @@ use dormouse_core::{
     Code, Error, Result,
     ports::{ByteStream, HttpClient},
 };
-use dormouse_host::ReqwestClient;
+use dormouse_host::{ClientOptions, ReqwestClient};
 use futures::{FutureExt, StreamExt, TryStreamExt, join};
 use http::{Request, Response};
 use tokio::{
@@ -26,7 +26,11 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Self {
-        let client = ReqwestClient::direct(Duration::from_secs(5));
+        let client = ReqwestClient::new(ClientOptions {
+            connect_timeout: Duration::from_secs(5),
+            keep: false,
+            proxy: None,
+        });
         Self { client, server: TcpListener::bind("127.0.0.1:0").await.unwrap() }
     }
 

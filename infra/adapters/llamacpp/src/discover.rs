@@ -79,6 +79,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::process::Address;
 
     #[test]
     fn a_folder_is_its_models() {
@@ -100,7 +101,7 @@ mod tests {
         let found: Vec<_> = specs.iter().map(|it| (it.name.as_str(), it.memory())).collect();
         assert_eq!(found, [("a-Q4_0", 3), ("b", 5), ("big", 17)]);
         let first = folder.path().join("big-00001-of-00002.gguf");
-        assert_eq!(specs[2].command_on(8042)[2], first.to_string_lossy());
+        assert_eq!(specs[2].command_at(&Address::on_port(8042))[2], first.to_string_lossy());
     }
 
     #[test]
@@ -112,7 +113,7 @@ mod tests {
         let specs = ModelSpec::discover(&file).unwrap();
 
         let command = format!("llama-server -m {} --port 8042 --host 127.0.0.1", file.display());
-        assert_eq!(specs[0].command_on(8042).join(" "), command);
+        assert_eq!(specs[0].command_at(&Address::on_port(8042)).join(" "), command);
         assert_eq!((specs.len(), specs[0].name.as_str()), (1, "tiny"));
     }
 

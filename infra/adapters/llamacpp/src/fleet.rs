@@ -266,6 +266,7 @@ impl Fleet {
     fn start(&mut self, name: &Arc<str>, now: Duration) {
         if let Some(model) = self.models.get_mut(name) {
             model.phase = Phase::Waking { since: now, release: false, abort: false };
+            model.progress = None;
             self.effects.push(Effect::Start(Arc::clone(name)));
         }
     }

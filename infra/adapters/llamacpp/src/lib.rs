@@ -11,8 +11,8 @@
 //! | `health`    | asks a server whether it is ready, and for how many                        |
 //! | `supervisor`| the port, and what carries out the fleet's decisions                       |
 //!
-//! It speaks to servers over loopback TCP only, and knows nothing about requests and answers: these go
-//! to the address in the lease.
+//! It speaks to servers over loopback TCP or a Unix socket only, and knows nothing about requests and
+//! answers: these go to the address in the lease.
 
 mod discover;
 mod fleet;

@@ -8,11 +8,11 @@ use crate::{
     ModelSpec,
     fleet::{Ending, Errand},
     health::Health,
-    process::Process,
+    process::{Address, Process, Socket},
     supervisor::Inner,
 };
 
-/// How often a server may find its port taken by somebody else.
+/// How often a server may find its port taken by somebody else. A socket is nobody else's.
 const PORTS_TRIED: usize = 5;
 
 /// Starts the server of a model and stays with it. Belongs to no caller: those may leave.
@@ -47,7 +47,7 @@ enum Start {
 impl Life<'_> {
     async fn run(&self) -> Ending {
         for _ in 0..PORTS_TRIED {
-            if let Some(ending) = self.run_on_a_port().await {
+            if let Some(ending) = self.run_at_an_address().await {
                 return ending;
             }
         }
@@ -55,17 +55,18 @@ impl Life<'_> {
     }
 
     /// `None`: the port was taken by somebody else.
-    async fn run_on_a_port(&self) -> Option<Ending> {
-        let port = match self.inner.ports.reserve() {
-            Ok(port) => port,
-            Err(error) => return Some(Ending::Failed(format!("there is no free port: {error}"))),
+    async fn run_at_an_address(&self) -> Option<Ending> {
+        let address = match self.address() {
+            Ok(address) => address,
+            Err(reason) => return Some(Ending::Failed(reason)),
         };
-        let mut process = match Process::start(&self.spec.command_on(port.number)) {
+        let mut process = match Process::start(&self.spec.command_at(&address), &address) {
             Ok(process) => process,
             Err(reason) => return Some(Ending::Failed(reason)),
         };
-        match self.wake(&mut process, port.number).await {
-            Start::Healthy { slots } => Some(self.serve(process, port.number, slots).await),
+        let url = address.url();
+        match self.wake(&mut process, &url).await {
+            Start::Healthy { slots } => Some(self.serve(process, &url, slots).await),
             Start::Recalled => {
                 process.stop(self.inner.patience()).await;
                 Some(Ending::Stopped)
@@ -82,10 +83,22 @@ impl Life<'_> {
         }
     }
 
-    async fn wake(&self, process: &mut Process, port: u16) -> Start {
-        let health = Health { http: &*self.inner.http, port };
+    fn address(&self) -> Result<Address, String> {
+        if self.spec.wants_socket() {
+            let socket = Socket::reserve(self.inner.host.random());
+            let socket = socket.map_err(|error| format!("there is no place for a socket: {error}"));
+            socket.map(Address::Socket)
+        } else {
+            let port = self.inner.ports.reserve();
+            port.map(Address::Port).map_err(|error| format!("there is no free port: {error}"))
+        }
+    }
+
+    async fn wake(&self, process: &mut Process, url: &str) -> Start {
+        let health = Health { http: &*self.inner.http, url };
         let arrival = async {
-            health.arrive().await;
+            let tell = |progress| self.inner.with(|fleet, _| fleet.advanced(self.model, progress));
+            health.arrive(tell).await;
             health.slots().await
         };
         let arrived = tokio::select! {
@@ -102,10 +115,10 @@ impl Life<'_> {
         }
     }
 
-    async fn serve(&self, mut process: Process, port: u16, slots: Option<u32>) -> Ending {
-        let base_url = format!("http://127.0.0.1:{port}/v1");
+    async fn serve(&self, mut process: Process, url: &str, slots: Option<u32>) -> Ending {
+        let base_url = format!("{url}/v1");
         self.inner.with(|fleet, now| fleet.warmed(self.model, base_url, slots, now));
-        self.log_warm(port, slots);
+        self.log_warm(url, slots);
         let ended = tokio::select! {
             biased;
             how = process.end() => Some(how),
@@ -120,8 +133,8 @@ impl Life<'_> {
         self.failed(&how, &words)
     }
 
-    fn log_warm(&self, port: u16, slots: Option<u32>) {
-        tracing::info!(model = self.model, port, slots, "the model is warm");
+    fn log_warm(&self, url: &str, slots: Option<u32>) {
+        tracing::info!(model = self.model, url, slots, "the model is warm");
     }
 
     fn log_asleep(&self) {

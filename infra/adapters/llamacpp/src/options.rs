@@ -4,6 +4,12 @@ use std::{collections::BTreeSet, fmt, fs, path::PathBuf, time::Duration};
 
 use dormouse_core::{Code, Error, Result};
 
+use crate::process::Address;
+
+/// What stands in a command for the address.
+const PORT: &str = "{port}";
+const SOCKET: &str = "{socket}";
+
 /// Models, and how their servers are treated.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -63,8 +69,10 @@ impl Options {
             if spec.concurrency == Some(0) {
                 return Err(refused(format!("the model `{name}` may not give any answer")));
             }
-            if !spec.command.iter().any(|part| part.contains("{port}")) {
-                let message = format!("the command for the model `{name}` lacks `{{port}}`");
+            let named = |place: &str| spec.command.iter().any(|part| part.contains(place));
+            if named(PORT) == named(SOCKET) {
+                let message =
+                    format!("the command for the model `{name}` needs either {PORT} or {SOCKET}");
                 return Err(refused(message));
             }
         }
@@ -82,7 +90,8 @@ pub struct ModelSpec {
     /// What callers call it.
     pub name: String,
     /// The program and its arguments. `{model}` stands for [`path`](Self::path), or the name if there
-    /// is none; `{port}` for the port of 127.0.0.1 on which the server must listen.
+    /// is none; `{port}` for the port of 127.0.0.1 on which the server must listen, or `{socket}` for
+    /// the path of the Unix socket on which it must: one of the two.
     pub command: Vec<String>,
     /// The model's file.
     pub path: Option<PathBuf>,
@@ -116,12 +125,20 @@ impl ModelSpec {
         self.memory_bytes.or_else(length).unwrap_or(0)
     }
 
+    /// Whether its server is to listen on a Unix socket.
+    pub(crate) fn wants_socket(&self) -> bool {
+        self.command.iter().any(|part| part.contains(SOCKET))
+    }
+
     /// The command with its placeholders filled in.
-    pub(crate) fn command_on(&self, port: u16) -> Vec<String> {
+    pub(crate) fn command_at(&self, address: &Address) -> Vec<String> {
         let path = self.path.as_ref().map(|path| path.to_string_lossy());
         let model = path.as_deref().unwrap_or(&self.name);
-        let port = port.to_string();
-        let fill = |part: &String| part.replace("{port}", &port).replace("{model}", model);
+        let (place, value) = match address {
+            Address::Port(port) => (PORT, port.number.to_string()),
+            Address::Socket(socket) => (SOCKET, socket.path.clone()),
+        };
+        let fill = |part: &String| part.replace(place, &value).replace("{model}", model);
         self.command.iter().map(fill).collect()
     }
 
@@ -188,7 +205,7 @@ mod tests {
     fn placeholders_are_filled_wherever_they_stand() {
         let spec = spec(&["serve", "--model={model}", "http://127.0.0.1:{port}/"]);
         let expected = ["serve", "--model=/srv/models/tiny.gguf", "http://127.0.0.1:8042/"];
-        assert_eq!(spec.command_on(8042), expected);
+        assert_eq!(spec.command_at(&Address::on_port(8042)), expected);
     }
 
     #[test]
@@ -212,7 +229,9 @@ mod tests {
         };
         let good = spec(&["serve", "{port}"]);
         assert!(refused(vec![good.clone(), good]).contains("twice"));
-        assert!(refused(vec![spec(&["serve"])]).contains("{port}"));
+        for command in [&["serve"] as &[&str], &["serve", "{port}", "{socket}"]] {
+            assert!(refused(vec![spec(command)]).contains("either {port} or {socket}"));
+        }
         assert!(refused(vec![spec(&[])]).contains("empty"));
         let silent = ModelSpec { concurrency: Some(0), ..spec(&["serve", "{port}"]) };
         assert!(refused(vec![silent]).contains("any answer"));

@@ -1,13 +1,18 @@
 //! A child process that never outlives this one.
 
+mod address;
 mod guard;
 mod port;
+mod socket;
 mod words;
 
 use std::{env, process::ExitStatus, process::Stdio, time::Duration};
 
+pub(crate) use address::Address;
 use guard::Guard;
+use port::Port;
 pub(crate) use port::Ports;
+pub(crate) use socket::Socket;
 use tokio::{
     process::{Child, Command},
     time::timeout,
@@ -26,15 +31,16 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts a command: nothing to read, an environment without the gateway's own settings, a process
-    /// group of its own.
+    /// Starts a command that will listen at `address`: nothing to read, an environment without the
+    /// gateway's own settings, a process group of its own.
     ///
     /// # Errors
     ///
     /// Why it cannot be started, in words.
-    pub(crate) fn start(command: &[String]) -> Result<Self, String> {
+    pub(crate) fn start(command: &[String], address: &Address) -> Result<Self, String> {
         let (program, arguments) = command.split_first().ok_or("there is no command")?;
-        let guard = Guard::post().map_err(|error| format!("no guard can be posted: {error}"))?;
+        let guard = Guard::post(address.folder())
+            .map_err(|error| format!("no guard can be posted: {error}"))?;
         let mut command = Command::new(program);
         command
             .args(arguments)

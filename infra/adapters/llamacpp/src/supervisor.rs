@@ -44,12 +44,13 @@ pub(crate) struct Inner {
 
 impl Supervisor {
     /// A supervisor of sleeping servers; those of the preload list begin to wake. Idle times and
-    /// back-offs pass by the clock of `host`. `http` must reach 127.0.0.1 without a proxy.
+    /// back-offs pass by the clock of `host`. `http` must reach 127.0.0.1 without a proxy, and
+    /// [Unix sockets](dormouse_core::ports::UnixSocket) where a command asks for one.
     ///
     /// # Errors
     ///
     /// [`InvalidRequest`](Code::InvalidRequest): two models of one name, a command that is empty or
-    /// lacks `{port}`, or a limit that lets no model wake.
+    /// has not one of `{port}` and `{socket}`, or a limit that lets no model wake.
     ///
     /// # Panics
     ///

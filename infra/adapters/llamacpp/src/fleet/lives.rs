@@ -33,6 +33,13 @@ impl Fleet {
         }
     }
 
+    /// Notes how far a server says that its wake is: 0 to 1.
+    pub(crate) fn advanced(&mut self, name: &str, progress: f32) {
+        if let Some(model) = self.models.get_mut(name) {
+            model.progress = Some(progress);
+        }
+    }
+
     /// Notes that a server is no more.
     pub(crate) fn ended(&mut self, name: &str, ending: Ending, now: Duration) {
         let Some(model) = self.models.get_mut(name) else { return };

@@ -31,6 +31,8 @@ pub(crate) struct Model {
     /// Failures in a row.
     pub(super) failures: u32,
     pub(super) expected_wake: Option<Duration>,
+    /// How far the server says that its wake is.
+    pub(super) progress: Option<f32>,
     pub(super) counters: Counters,
     /// Tells the task of the running server to ask for its errand again.
     pub(super) nudge: Arc<Notify>,
@@ -90,6 +92,7 @@ impl Model {
             last_used: Duration::ZERO,
             failures: 0,
             expected_wake: None,
+            progress: None,
             counters: Counters::default(),
             nudge: Arc::new(Notify::new()),
         }
@@ -150,13 +153,17 @@ impl Model {
     /// The queue is full.
     pub(super) fn busy(&self, now: Duration) -> Error {
         let expected = self.expected_wake.unwrap_or(UNMEASURED_WAKE);
-        let passed = match self.phase {
-            Phase::Waking { since, .. } => now.saturating_sub(since),
-            _ => Duration::ZERO,
-        };
+        let passed = self.waking_for(now).unwrap_or_default();
         let message = format!("too many callers wait for the model `{}`", self.spec.name);
         Error::new(Code::Busy, message)
             .retry_after(expected.saturating_sub(passed).max(SHORTEST_DELAY))
+    }
+
+    fn waking_for(&self, now: Duration) -> Option<Duration> {
+        match self.phase {
+            Phase::Waking { since, .. } => Some(now.saturating_sub(since)),
+            _ => None,
+        }
     }
 
     pub(super) fn report(&self, now: Duration) -> ModelServer {
@@ -177,8 +184,8 @@ impl Model {
             active: self.active,
             queued: u32::try_from(self.waiting.len()).unwrap_or(u32::MAX),
             expected_wake: self.expected_wake,
-            // llama-server answers nothing but "loading" while it loads.
-            progress: None,
+            waking_for: self.waking_for(now),
+            progress: self.progress.filter(|_| matches!(self.phase, Phase::Waking { .. })),
         }
     }
 }

@@ -9,13 +9,16 @@
 //! write end, so that the guard only strikes when it is in the group. `PR_SET_PDEATHSIG` would do less:
 //! it dies with the *thread* that forked, spares grandchildren, and needs code after the fork.
 
-use std::{io, process::Stdio};
+use std::{env, io, path::Path, process::Stdio};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, ChildStdin, Command};
 
-/// Ignores what its group is asked politely, and waits for the end of its input.
-const WATCH: &str = "trap '' HUP INT QUIT TERM; read -r _; kill -KILL 0";
+/// Ignores what its group is asked politely, and waits for the end of its input. Then it removes the
+/// folder it was given, if any, and kills its group, even if there is no process left to remove with.
+const WATCH: &str = r#"trap '' HUP INT QUIT TERM; trap 'kill -KILL 0' EXIT; read -r _
+[ -z "$1" ] || rm -rf -- "$1"
+kill -KILL 0"#;
 
 /// A watching shell, at the head of a process group.
 #[derive(Debug)]
@@ -27,11 +30,13 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// Starts the shell.
-    pub(super) fn post() -> io::Result<Self> {
+    /// Starts the shell; `folder` is what it is to remove if this process cannot.
+    pub(super) fn post(folder: Option<&Path>) -> io::Result<Self> {
         let mut shell = Command::new("/bin/sh")
             .args(["-c", WATCH, "dormouse-guard"])
+            .arg(folder.unwrap_or(Path::new("")))
             .env_clear()
+            .envs(env::var_os("PATH").map(|path| ("PATH", path)))
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

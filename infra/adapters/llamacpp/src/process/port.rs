@@ -38,6 +38,13 @@ pub(crate) struct Port {
     ports: Ports,
 }
 
+#[cfg(test)]
+impl Port {
+    pub(super) fn unreserved(number: u16) -> Self {
+        Self { number, ports: Ports::default() }
+    }
+}
+
 impl Drop for Port {
     fn drop(&mut self) {
         let mut taken = self.ports.taken.lock().unwrap_or_else(PoisonError::into_inner);

@@ -6,14 +6,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use dormouse_core::{
     Code, Error, Result,
-    ports::{ByteStream, Host, HttpClient, Timestamp},
+    ports::{ByteStream, Host, HttpClient, Timestamp, UnixSocket},
 };
 use dormouse_testkit::fakes::TestHost;
 use futures::{StreamExt, future::BoxFuture, stream};
 use http::{Request, Response};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpStream, UnixStream},
 };
 
 /// Spawns on tokio; its clock stands still until the test moves it. A sleep may end early, which takes
@@ -69,7 +69,17 @@ impl HttpClient for PlainHttp {
 
 async fn ask(uri: &http::Uri) -> std::io::Result<String> {
     let (host, path) = (uri.authority().map_or("", |it| it.as_str()), uri.path());
-    let mut connection = TcpStream::connect(host).await?;
+    match UnixSocket::of(uri) {
+        Some(socket) => ask_on(UnixStream::connect(socket.path).await?, "localhost", path).await,
+        None => ask_on(TcpStream::connect(host).await?, host, path).await,
+    }
+}
+
+async fn ask_on(
+    mut connection: impl AsyncRead + AsyncWrite + Unpin,
+    host: &str,
+    path: &str,
+) -> std::io::Result<String> {
     let question = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
     connection.write_all(question.as_bytes()).await?;
     let mut answer = String::new();

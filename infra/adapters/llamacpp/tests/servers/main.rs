@@ -14,6 +14,7 @@ mod hygiene;
 mod machine;
 mod room;
 mod sleeping;
+mod sockets;
 mod toy_server;
 mod yard;
 

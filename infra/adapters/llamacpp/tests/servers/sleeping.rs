@@ -1,6 +1,6 @@
 //! Waking, idling, stopping: one process at a time, and none when nobody asks.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use dormouse_core::{
     Code,
@@ -75,6 +75,25 @@ async fn a_server_that_knows_no_health_is_asked_for_its_models() {
         yard.let_go(MODEL);
     });
     lease.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_tells_how_far_it_is_is_heard() {
+    let yard = Yard::new();
+    yard.write(MODEL, "progress", r#"{"progress": 0.25}"#);
+    yard.hold(MODEL);
+    let wake = yard.supervisor.wake(MODEL, None);
+    let (lease, ()) = tokio::join!(wake, async {
+        yard.until(MODEL, |it| it.progress == Some(0.25)).await;
+        yard.write(MODEL, "progress", r#"{"error": {"progress": 0.5}}"#);
+        yard.until(MODEL, |it| it.progress == Some(0.5)).await;
+        yard.pass(Duration::from_secs(3));
+        assert_eq!(yard.report(MODEL).await.waking_for, Some(Duration::from_secs(3)));
+        yard.let_go(MODEL);
+    });
+    lease.unwrap();
+    let report = yard.report(MODEL).await;
+    assert_eq!((report.progress, report.waking_for), (None, None), "it is there");
 }
 
 #[tokio::test(flavor = "multi_thread")]

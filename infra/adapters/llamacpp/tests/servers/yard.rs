@@ -60,9 +60,13 @@ impl Yard {
     }
 
     pub(crate) fn set(&self, model: &str, kind: &str) {
+        self.write(model, kind, "out of luck");
+    }
+
+    pub(crate) fn write(&self, model: &str, kind: &str, text: &str) {
         // Written aside first: the server never reads half of it.
         let aside = self.sign(model, "aside");
-        fs::write(&aside, "out of luck").unwrap();
+        fs::write(&aside, text).unwrap();
         fs::rename(aside, self.sign(model, kind)).unwrap();
     }
 

@@ -87,8 +87,13 @@ impl Server {
                 retry_in: retry_at.saturating_sub(now),
             },
         };
+        let waking_for = match self.state {
+            State::Waking { since } => Some(now.saturating_sub(since)),
+            _ => None,
+        };
         ModelServer {
             model: model.to_owned(),
+            waking_for,
             progress: self.progress.filter(|_| state == ServerState::Waking),
             state,
             active: self.active,

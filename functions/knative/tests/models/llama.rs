@@ -1,0 +1,128 @@
+//! The same with a real model: llama.cpp's own server, and a tiny model that is made when it is missing.
+//!
+//! These tests do not skip: where the server cannot be installed (`tests/venv`) they fail.
+
+use std::path::Path;
+
+use futures::future::join_all;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::gateway::{Gateway, Heard, read, runs, signal, until};
+
+const MODEL: &str = "dormouse-tiny";
+/// How many answers llama.cpp gives at once.
+const SLOTS: usize = 4;
+/// By how much a gateway may have grown when a hundred streams are over. The allocator keeps some of
+/// what they needed, and the debug build that is tested needs more than a release.
+const GROWTH: u64 = 16 << 20;
+
+/// A gateway whose model is served by llama.cpp, at a `{port}` or a `{socket}`.
+async fn gateway(address: &str, flags: &[&str]) -> Gateway {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/model/llama");
+    let command = format!("'{}' --stay --parallel {SLOTS} {address}", script.display());
+    let models = json!([{ "name": MODEL, "command": command }]);
+    Gateway::serve(TempDir::new().unwrap(), &models, flags).await
+}
+
+const ON_A_PORT: &str = "--port {port}";
+/// What is in an answer when the model has begun to speak.
+const SAID: &str = "\"content\"";
+
+/// A request of an answer of exactly so many tokens.
+fn ask(tokens: u32, stream: bool) -> Value {
+    json!({
+        "model": MODEL,
+        "stream": stream,
+        "max_tokens": tokens,
+        "ignore_eos": true,
+        "messages": [{ "role": "user", "content": "Where do dormice sleep?" }],
+    })
+}
+
+#[tokio::test]
+async fn a_hundred_streams_wake_it_once_and_it_leaves_nothing_behind() {
+    let gateway = gateway(ON_A_PORT, &["--model-idle-timeout", "500ms"]).await;
+    assert_eq!(gateway.servers(), [0_u32; 0], "nothing is loaded before anybody asks");
+    let before = gateway.resident();
+
+    let responses = join_all((0..100).map(|_| async {
+        let request = ask(24, true);
+        gateway.chat(&request).await
+    }))
+    .await;
+    assert_eq!(gateway.servers().len(), 1);
+    let answers = join_all(responses.into_iter().map(read)).await;
+
+    for answer in &answers {
+        assert!(answer.starts_with(": waking\n\n"), "a sign of life comes first: {answer}");
+        assert!(answer.contains("\"finish_reason\":\"length\""), "{answer}");
+        assert!(answer.ends_with("data: [DONE]\n\n"), "{answer}");
+    }
+    until("an idle model is gone", || gateway.servers().is_empty()).await;
+    let figures = gateway.get("/metrics").await;
+    let wakes = format!("dormouse_model_wakes_total{{gen_ai_request_model=\"{MODEL}\"}} 1\n");
+    assert!(figures.contains(&wakes), "{figures}");
+    let receipts: Value = serde_json::from_str(&gateway.get("/v1/receipts").await).unwrap();
+    for receipt in receipts["data"].as_array().unwrap() {
+        assert_eq!(receipt["usage"]["output_tokens"], 24, "{receipt}");
+        assert!(receipt["wake_ms"].as_u64().is_some_and(|wake| wake > 0), "{receipt}");
+    }
+    let grown = gateway.resident().saturating_sub(before);
+    assert!(grown < GROWTH, "the gateway grew by {grown} bytes");
+}
+
+#[tokio::test]
+async fn killed_in_its_answer_it_is_an_error_there_and_back_for_the_next() {
+    let gateway = gateway(ON_A_PORT, &[]).await;
+    let heard = Heard::of(gateway.chat(&ask(12_000, true)).await).until(SAID).await;
+
+    signal(gateway.servers()[0], "KILL").await;
+
+    let answer = heard.all().await;
+    assert!(answer.contains("\"code\":\"upstream_failed\""), "{answer}");
+    assert!(answer.ends_with("data: [DONE]\n\n"), "{answer}");
+    let next = gateway.chat(&ask(8, false)).await;
+    assert_eq!(next.status(), 200);
+    let next: Value = serde_json::from_str(&read(next).await).unwrap();
+    assert_eq!(next["usage"]["completion_tokens"], 8, "{next}");
+    assert_eq!(gateway.servers().len(), 1);
+}
+
+#[tokio::test]
+async fn it_dies_with_a_killed_gateway_in_mid_answer() {
+    let mut gateway = gateway(ON_A_PORT, &[]).await;
+    let _heard = Heard::of(gateway.chat(&ask(12_000, true)).await).until(SAID).await;
+    let model = gateway.servers()[0];
+
+    signal(gateway.process.id().unwrap(), "KILL").await;
+    gateway.process.wait().await.unwrap();
+
+    until("the model dies with its gateway", || !runs(model)).await;
+}
+
+#[tokio::test]
+async fn it_answers_on_a_socket() {
+    let gateway = gateway("--host {socket}", &[]).await;
+    assert!(read(gateway.chat(&ask(8, true)).await).await.ends_with("data: [DONE]\n\n"));
+    assert_eq!(gateway.sockets().len(), 1);
+    gateway.models(&["release", MODEL]).await;
+    until("its socket goes with it", || gateway.sockets().is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_conversation_finds_what_it_said_before() {
+    let gateway = gateway(ON_A_PORT, &[]).await;
+    let mut cached = Vec::new();
+    for _ in 0..2 {
+        let answer = read(gateway.chat(&ask(4, false)).await).await;
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        cached.push(answer["usage"]["prompt_tokens_details"]["cached_tokens"].clone());
+    }
+    assert_eq!(cached[0], 0);
+    assert!(cached[1].as_u64().is_some_and(|cached| cached > 10), "{cached:?}");
+    let figures = gateway.get("/metrics").await;
+    let share = figures.lines().find_map(|line| line.strip_prefix("dormouse_cached_input_ratio{"));
+    let share: f64 = share.unwrap().rsplit_once(' ').unwrap().1.parse().unwrap();
+    assert!(share > 0.1 && share < 0.5, "half of the input, less what is new: {share}");
+}
