@@ -4,8 +4,12 @@
 //! directions, since it is served and called: [`Served`] is how callers speak it to us, [`Called`] how we
 //! speak it to providers. There are N dialects and one vocabulary between them, never N×M translations.
 
+mod arguments;
+mod failure;
+mod fields;
 pub mod openai_chat;
 mod outgoing;
+mod patch;
 pub mod sse;
 
 use std::{fmt, time::Duration};

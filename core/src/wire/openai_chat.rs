@@ -10,13 +10,11 @@
 //! beside it (reasoning as `reasoning_content`, prompt progress, timings) is named where it is read.
 
 mod answer;
-mod arguments;
 mod assembly;
 mod call;
 mod chunk;
 mod encoder;
 mod error;
-mod fields;
 mod format;
 mod message;
 mod outgoing;
@@ -35,11 +33,12 @@ use serde_json::Value;
 
 pub use answer::{AnswerDecoder, decode_answer};
 pub use encoder::{AnswerEncoder, EncoderOptions};
-pub use error::{decode_error, error_body};
+pub use error::error_body;
 pub use outgoing::encode_request;
 pub use request::decode_request;
 pub use usage::decode_usage;
 
+pub use super::failure::decode_error;
 use super::{Call, Called, Decode, Encode, Opening, Outgoing, Served, Verbatim};
 use crate::{
     Error, Result,

@@ -39,6 +39,15 @@ pub fn encode(data: &str) -> Bytes {
     written.freeze()
 }
 
+/// Writes one event with a name.
+pub fn encode_event(name: &str, data: &str) -> Bytes {
+    let mut written = BytesMut::from("event: ");
+    written.extend_from_slice(name.as_bytes());
+    written.extend_from_slice(b"\n");
+    written.extend_from_slice(&encode(data));
+    written.freeze()
+}
+
 /// One event of a stream, or a run of comments between two blank lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frame {
@@ -236,6 +245,13 @@ mod tests {
             frames,
             [Frame { event: Some("error".into()), data: "{}".into(), raw: Bytes::from(sent) }]
         );
+    }
+
+    #[test]
+    fn a_written_name_is_read() {
+        let sent = encode_event("ping", "{}");
+        assert_eq!(&sent[..], b"event: ping\ndata: {}\n\n");
+        assert_eq!(decode(&[&sent])[0].event.as_deref(), Some("ping"));
     }
 
     #[test]

@@ -7,10 +7,10 @@
 
 use std::collections::VecDeque;
 
-use super::arguments::Arguments;
 use crate::{
     Code, Error, Result,
     chat::{Delta, Dialect, Event, FinishReason, PartKind, Signature},
+    wire::arguments::Arguments,
 };
 
 /// The most tool calls in one choice.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::fields::{join, require, take};
+use crate::wire::fields::{join, require, take};
 use crate::{
     Result,
     chat::{Dialect, Part},

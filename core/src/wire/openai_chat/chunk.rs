@@ -11,11 +11,12 @@ use serde_json::{Map, Value};
 use super::{
     MESSAGE, REASONING, SIGNATURE,
     assembly::{Assembly, CallPiece, Out, Voice},
-    error, usage,
+    usage,
 };
 use crate::{
     Code, Error, Result,
     chat::{Dialect, Event, Extensions, FinishReason, Source, Usage},
+    wire::failure,
 };
 
 /// The most choices in one answer: OpenAI's limit for `n`.
@@ -50,7 +51,7 @@ impl Reader {
         out: &mut Out,
     ) -> Result<()> {
         if object.get("error").is_some_and(|error| !error.is_null()) {
-            return Err(error::decode_streamed(object));
+            return Err(failure::decode_streamed(object));
         }
         self.start(&mut object, out);
         let choices = object.shift_remove("choices");

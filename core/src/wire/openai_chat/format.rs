@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::fields::{require, take};
+use crate::wire::fields::{require, take};
 use crate::{Result, chat::OutputFormat};
 
 const FIELD: &str = "response_format";

@@ -3,14 +3,11 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{
-    REASONING, SIGNATURE, call,
-    fields::{join, missing, require, take, typed},
-    part,
-};
+use super::{REASONING, SIGNATURE, call, part};
 use crate::{
     Error, Result,
     chat::{Dialect, Extensions, Message, Part, Role, Signature},
+    wire::fields::{join, missing, require, take, typed},
 };
 
 /// The roles of the format. `function` is the forerunner of `tool`.

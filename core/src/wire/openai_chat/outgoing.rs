@@ -5,14 +5,16 @@
 //! and a provider's prompt cache sees the same prefix every time.
 
 use bytes::Bytes;
-use indexmap::IndexMap;
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Map, Value};
 
 use super::{format, tool, turn};
 use crate::{
-    Code, Error, Result,
+    Result,
     chat::{Dialect, Request},
-    wire::Outgoing,
+    wire::{
+        Outgoing,
+        patch::{self, Fields, raw, remove, set, to_bytes},
+    },
 };
 
 /// Every name under which a request may limit its output. All but one are removed where a limit is set,
@@ -39,10 +41,8 @@ pub fn encode_request(request: &Request, outgoing: &Outgoing<'_>) -> Result<Byte
     }
 }
 
-type Fields = IndexMap<String, Box<RawValue>>;
-
 fn patched(body: &Bytes, request: &Request, outgoing: &Outgoing<'_>) -> Result<Bytes> {
-    let mut fields: Fields = serde_json::from_slice(body).map_err(broken)?;
+    let mut fields = patch::read(body)?;
     let mut changed =
         !outgoing.model.is_empty() && set(&mut fields, "model", &outgoing.model.into())?;
     if let Some(limit) = outgoing.limit(request) {
@@ -58,7 +58,7 @@ fn patched(body: &Bytes, request: &Request, outgoing: &Outgoing<'_>) -> Result<B
     if outgoing.stream {
         changed |= set(&mut fields, "stream", &true.into())?;
         let options = fields.get(STREAM_OPTIONS).map(|raw| serde_json::from_str(raw.get()));
-        let mut options: Option<Fields> = options.transpose().map_err(broken)?.flatten();
+        let mut options: Option<Fields> = options.transpose().map_err(patch::broken)?.flatten();
         if set(options.get_or_insert_default(), "include_usage", &true.into())? {
             fields.insert(STREAM_OPTIONS.into(), raw(&options)?);
             changed = true;
@@ -71,24 +71,6 @@ fn patched(body: &Bytes, request: &Request, outgoing: &Outgoing<'_>) -> Result<B
         changed |= remove(&mut fields, STREAM_OPTIONS);
     }
     if changed { to_bytes(&fields) } else { Ok(body.clone()) }
-}
-
-/// Sets a field, in its place if it is there. Says whether that changed anything.
-fn set(fields: &mut Fields, field: &str, value: &Value) -> Result<bool> {
-    if let Some(there) = fields.get(field) {
-        let there: Value = serde_json::from_str(there.get()).map_err(broken)?;
-        if there == *value {
-            return Ok(false);
-        }
-    }
-    fields.insert(field.to_owned(), raw(value)?);
-    Ok(true)
-}
-
-/// Removes a field. Says whether there was one; `null` is none.
-fn remove(fields: &mut Fields, field: &str) -> bool {
-    let there = fields.get(field).is_some_and(|value| value.get() != "null");
-    there && fields.shift_remove(field).is_some()
 }
 
 fn from_vocabulary(request: &Request, outgoing: &Outgoing<'_>) -> Map<String, Value> {
@@ -143,16 +125,4 @@ fn from_vocabulary(request: &Request, outgoing: &Outgoing<'_>) -> Map<String, Va
 fn list(values: impl Iterator<Item = Value>) -> Option<Value> {
     let values: Vec<Value> = values.collect();
     (!values.is_empty()).then(|| values.into())
-}
-
-fn raw(value: &impl serde::Serialize) -> Result<Box<RawValue>> {
-    serde_json::value::to_raw_value(value).map_err(broken)
-}
-
-fn to_bytes(value: &impl serde::Serialize) -> Result<Bytes> {
-    serde_json::to_vec(value).map(Bytes::from).map_err(broken)
-}
-
-fn broken(error: serde_json::Error) -> Error {
-    Error::new(Code::Internal, "the request cannot be written").caused_by(error)
 }

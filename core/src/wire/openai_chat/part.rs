@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::fields::{join, require, take, typed};
+use crate::wire::fields::{join, require, take, typed};
 use crate::{
     Result,
     chat::{CacheHint, Dialect, Document, Image, Part},

@@ -5,10 +5,11 @@ use http::HeaderMap;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
-use super::{fields, format, message, tool};
+use super::{format, message, tool};
 use crate::{
     Error, Result,
     chat::{Dialect, Extensions, Original, ReasoningOptions, Request, Sampling, StreamOptions},
+    wire::fields,
 };
 
 /// The most texts that may end an answer. OpenAI takes 4; model servers take more.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::fields::{join, missing, require, take, typed};
+use crate::wire::fields::{join, missing, require, take, typed};
 use crate::{
     Error, Result,
     chat::{Extensions, Tool, ToolChoice},

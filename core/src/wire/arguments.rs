@@ -3,7 +3,7 @@
 /// Follows a JSON object or array to its end. It does not validate: whatever closes the first bracket
 /// completes the value.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Arguments {
+pub(in crate::wire) struct Arguments {
     depth: u32,
     in_string: bool,
     escaped: bool,
@@ -12,19 +12,19 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    pub(super) fn push(&mut self, piece: &str) {
+    pub(in crate::wire) fn push(&mut self, piece: &str) {
         for byte in piece.bytes() {
             self.byte(byte);
         }
     }
 
     /// Nothing but white space came.
-    pub(super) fn blank(self) -> bool {
+    pub(in crate::wire) fn blank(self) -> bool {
         !self.begun
     }
 
     /// Nothing sensible can follow.
-    pub(super) fn complete(self) -> bool {
+    pub(in crate::wire) fn complete(self) -> bool {
         self.complete
     }
 

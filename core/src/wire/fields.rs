@@ -6,7 +6,7 @@ use serde_json::{Map, Value, error::Category};
 use crate::{Code, Error, Result};
 
 /// Reads a request body.
-pub(super) fn body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+pub(in crate::wire) fn body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
@@ -17,13 +17,13 @@ pub(super) fn body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
 }
 
 /// Reads a value that stands at `at`.
-pub(super) fn typed<T: DeserializeOwned>(value: Value, at: &str) -> Result<T> {
+pub(in crate::wire) fn typed<T: DeserializeOwned>(value: Value, at: &str) -> Result<T> {
     serde_path_to_error::deserialize(value)
         .map_err(|error| refusal(&join(at, &error.path().to_string()), error.inner()))
 }
 
 /// Takes a field; `null` is none.
-pub(super) fn take<T: DeserializeOwned>(
+pub(in crate::wire) fn take<T: DeserializeOwned>(
     from: &mut Map<String, Value>,
     field: &str,
     at: &str,
@@ -35,7 +35,7 @@ pub(super) fn take<T: DeserializeOwned>(
 }
 
 /// Takes a field that must be there.
-pub(super) fn require<T: DeserializeOwned>(
+pub(in crate::wire) fn require<T: DeserializeOwned>(
     from: &mut Map<String, Value>,
     field: &str,
     at: &str,
@@ -44,12 +44,12 @@ pub(super) fn require<T: DeserializeOwned>(
 }
 
 /// The refusal of a request without the field `at`.
-pub(super) fn missing(at: &str) -> Error {
+pub(in crate::wire) fn missing(at: &str) -> Error {
     Error::invalid(at, format!("`{at}` is required"))
 }
 
 /// The path of `field` inside `at`.
-pub(super) fn join(at: &str, field: &str) -> String {
+pub(in crate::wire) fn join(at: &str, field: &str) -> String {
     match (at, field) {
         ("", field) => field.to_owned(),
         (at, "" | ".") => at.to_owned(),
