@@ -12,6 +12,7 @@
 //! | [`alarm`]     | a timer that is set again and again                                  |
 //! | [`wire`]      | providers' and clients' bytes to and from the vocabulary             |
 //! | [`settings`]  | every setting: name, default, help text                              |
+//! | [`catalog`]   | providers, models and routes: read from YAML, and names resolved     |
 //! | [`inference`] | calling a provider over the HTTP port                                |
 //! | [`accounting`]| budgets, holds and receipts on top of the storage port               |
 //! | [`keys`]      | API keys: minted, stored as digests, verified                        |
@@ -24,6 +25,7 @@
 
 pub mod accounting;
 pub mod alarm;
+pub mod catalog;
 pub mod chat;
 pub mod error;
 pub mod gateway;

@@ -5,11 +5,13 @@
 //! arguments, environment or Spin variables) and passes the texts to [`Settings::read`].
 
 mod models;
+mod source;
 mod value;
 
 use std::time::Duration;
 
 pub use models::{LocalModel, ModelList};
+pub use source::CatalogSource;
 use value::Value;
 pub use value::{Auth, Headers, LogFormat, Prices, Secret, Size};
 
@@ -71,6 +73,8 @@ macro_rules! settings {
 settings! {
     listen: String, "listen", "ADDRESS", Some("127.0.0.1:8080"),
         "Where to listen. `PORT`, as container platforms set it, means 0.0.0.0 and that port.";
+    config: Option<CatalogSource>, "config", "FILE", None,
+        "The catalog of providers, models and routes: a YAML file, or the YAML itself if the value has a line break. Instead of an upstream.";
     upstream: Option<String>, "upstream", "URL", None,
         "Base URL of an OpenAI-compatible server, ending in /v1. Models pass through by name.";
     upstream_api_key: Option<Secret>, "upstream-api-key", "KEY", None,
@@ -194,13 +198,19 @@ impl Settings {
                 "DORMOUSE_UPSTREAM must begin with http:// or https://",
             );
         }
+        source::check(&self)?;
         Ok(self)
     }
 }
 
 fn parse<T: Value>((name, text): (String, Option<String>)) -> Result<T> {
-    T::parse(text.as_deref().map(str::trim))
+    T::parse(text.as_deref().map(T::trimmed))
         .map_err(|why| Error::new(Code::InvalidRequest, format!("{name}: {why}")).at(name))
+}
+
+/// Reads a duration as settings have it: `500ms`, `10s`, `5m`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    Duration::parse(Some(text))
 }
 
 #[cfg(test)]

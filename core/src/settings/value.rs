@@ -13,6 +13,11 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
 /// Something that can be read from the text of a setting. `None` is a setting that is not given.
 pub(super) trait Value: Sized {
     fn parse(text: Option<&str>) -> Result<Self, String>;
+
+    /// What of a given text counts.
+    fn trimmed(text: &str) -> &str {
+        text.trim()
+    }
 }
 
 /// A number of bytes, written `512`, `64KB`, `32MB` or `1GB` (powers of 1024).
@@ -104,6 +109,10 @@ impl Value for String {
 impl<T: Value> Value for Option<T> {
     fn parse(text: Option<&str>) -> Result<Self, String> {
         text.map(|text| T::parse(Some(text))).transpose()
+    }
+
+    fn trimmed(text: &str) -> &str {
+        T::trimmed(text)
     }
 }
 

@@ -1,0 +1,165 @@
+//! The catalog: which providers there are, which models they serve, and how names find them.
+//!
+//! It is written as YAML (`docs/catalog.md` has a whole one, `docs/catalog.schema.json` its schema), or
+//! follows from the settings where one upstream is all there is. [`Catalog::read`] takes text and a
+//! look-up for `${NAME}` and gives either a catalog in which everything that is named is there, or
+//! every problem at once. Nothing here knows which provider is healthy, which credential is limited, or
+//! which candidate is best: that is routing's.
+//!
+//! | module     | holds                                                              |
+//! |------------|--------------------------------------------------------------------|
+//! | `tree`     | YAML as values that know their line and column                     |
+//! | `expand`   | `${NAME}`                                                          |
+//! | `file`     | every field a catalog may have, once; `kinds` its single values    |
+//! | `read`     | from the tree to those fields, and their JSON Schema               |
+//! | `build`    | what the parts say about each other                                |
+//! | `resolve`  | from a caller's name to the models that may answer                 |
+
+mod build;
+mod expand;
+mod file;
+mod kinds;
+mod logical;
+mod model;
+mod near;
+mod path;
+mod pattern;
+mod problem;
+mod provider;
+mod read;
+mod resolve;
+mod route;
+mod shape;
+mod simple;
+mod tree;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use http::Method;
+
+use self::{
+    expand::variables,
+    problem::Findings,
+    read::{Read as _, Reading},
+};
+pub use self::{
+    logical::{Candidate, Failure, Fallback, Resolved, Strategy},
+    model::{Capabilities, Capability, Facts, Model, Place},
+    pattern::Pattern,
+    problem::{Problem, Problems},
+    provider::{Api, AuthStyle, Credential, CredentialStrategy, Provider},
+    route::{Protocol, Route},
+    tree::MAX_BYTES,
+};
+use crate::settings::Prices;
+
+/// Providers, models and names. `Debug` shows no secrets.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    providers: Vec<Arc<Provider>>,
+    models: Vec<Arc<Model>>,
+    logical: Vec<Arc<Resolved>>,
+    /// Every listed name.
+    names: BTreeMap<String, Named>,
+    patterns: Vec<NamePattern>,
+    routes: Vec<Route>,
+    provider_prefix: bool,
+    default_model: Option<String>,
+    default_provider: Option<Place>,
+    /// What models cost that nothing else has a price for.
+    prices: Prices,
+}
+
+/// What a listed name stands for.
+#[derive(Clone, Debug)]
+enum Named {
+    Model(Arc<Model>),
+    /// The place in the list of logical models.
+    Logical(usize),
+}
+
+/// Who serves the names of a pattern.
+#[derive(Clone, Debug)]
+struct NamePattern {
+    pattern: Pattern,
+    place: Place,
+    facts: Facts,
+}
+
+impl Catalog {
+    /// Reads the catalog in `text`, which is YAML 1.2 of at most [`MAX_BYTES`]. `look_up` is given the
+    /// `NAME` of every `${NAME}` in a value.
+    pub fn read(text: &str, look_up: impl Fn(&str) -> Option<String>) -> Result<Self, Problems> {
+        let mut findings = Findings::default();
+        let root = match tree::parse(text, &mut findings) {
+            Ok(root) => root,
+            Err(fatal) => {
+                findings.push(fatal);
+                return Err(Problems::new(findings, None));
+            }
+        };
+        let mut reading = Reading { look_up: &look_up, findings };
+        let file = file::File::read(&root, &path::Path::default(), &mut reading);
+        let mut findings = reading.findings;
+        let catalog = build::build(file, &mut findings);
+        if findings.is_empty() { Ok(catalog) } else { Err(Problems::new(findings, Some(&root))) }
+    }
+
+    /// The variables that the catalog in `text` takes from its environment, for hosts that must ask for
+    /// each. None, if it is not YAML.
+    pub fn variables(text: &str) -> BTreeSet<String> {
+        let root = tree::parse(text, &mut Findings::default());
+        let texts = root.as_ref().map(tree::Node::texts).unwrap_or_default();
+        texts.into_iter().flat_map(variables).map(str::to_owned).collect()
+    }
+
+    /// JSON Schema (2020-12) of what [`read`](Self::read) takes, for editors. It knows shapes, not
+    /// references.
+    pub fn schema() -> serde_json::Value {
+        let mut schema = file::File::schema();
+        if let Some(schema) = schema.as_object_mut() {
+            let dialect = "https://json-schema.org/draft/2020-12/schema";
+            schema.shift_insert(0, "$schema".to_owned(), dialect.into());
+        }
+        schema
+    }
+
+    /// The providers, as they are listed.
+    pub fn providers(&self) -> &[Arc<Provider>] {
+        &self.providers
+    }
+
+    /// The listed models, in their order.
+    pub fn models(&self) -> &[Arc<Model>] {
+        &self.models
+    }
+
+    /// The logical models, in their order, each as its name resolves.
+    pub fn logical_models(&self) -> &[Arc<Resolved>] {
+        &self.logical
+    }
+
+    /// The route of a request: the first that is for it. `host` is its `Host` header, `path` has no
+    /// query.
+    pub fn route(&self, host: &str, path: &str, method: &Method) -> Option<&Route> {
+        self.routes.iter().find(|route| route.reach.includes(host, path, method))
+    }
+
+    fn empty() -> Self {
+        Self {
+            providers: Vec::new(),
+            models: Vec::new(),
+            logical: Vec::new(),
+            names: BTreeMap::new(),
+            patterns: Vec::new(),
+            routes: Vec::new(),
+            provider_prefix: true,
+            default_model: None,
+            default_provider: None,
+            prices: Prices::default(),
+        }
+    }
+}

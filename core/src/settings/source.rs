@@ -1,0 +1,116 @@
+//! Where the catalog is written, and which settings say the same and so may not stand beside it.
+
+use super::{
+    Settings,
+    value::{Auth, Prices, Secret, Value},
+};
+use crate::{Error, Result};
+
+/// Where a catalog is. `Debug` does not show its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CatalogSource {
+    /// In the file of this path.
+    File(String),
+    /// Here: this is the YAML. Kept from being printed, as it may hold credentials.
+    Text(Secret),
+}
+
+impl Value for CatalogSource {
+    fn parse(text: Option<&str>) -> Result<Self, String> {
+        let text = text.ok_or("a value is required")?;
+        if text.contains('\n') {
+            Ok(Self::Text(Secret::new(text)))
+        } else {
+            Ok(Self::File(text.trim().to_owned()))
+        }
+    }
+
+    // The line breaks and the indentation of YAML mean something.
+    fn trimmed(text: &str) -> &str {
+        text
+    }
+}
+
+/// Refuses what a catalog says better, and which of both would count nobody could tell.
+pub(super) fn check(settings: &Settings) -> Result<()> {
+    if settings.config.is_none() {
+        return Ok(());
+    }
+    let given = [
+        ("DORMOUSE_UPSTREAM", settings.upstream.is_some(), "list it under `providers`"),
+        (
+            "DORMOUSE_UPSTREAM_API_KEY",
+            settings.upstream_api_key.is_some(),
+            "list it under the provider's `credentials`",
+        ),
+        (
+            "DORMOUSE_UPSTREAM_AUTH",
+            settings.upstream_auth != Auth::Bearer,
+            "set the provider's `auth`",
+        ),
+        (
+            "DORMOUSE_UPSTREAM_HEADERS",
+            !settings.upstream_headers.0.is_empty(),
+            "set the provider's `headers`",
+        ),
+        (
+            "DORMOUSE_DEFAULT_MODEL",
+            settings.default_model.is_some(),
+            "set `default_model` in the catalog",
+        ),
+        (
+            "DORMOUSE_PRICES",
+            settings.prices != Prices::default(),
+            "set each model's `price` in the catalog",
+        ),
+    ];
+    let Some((name, _, instead)) = given.into_iter().find(|(_, given, _)| *given) else {
+        return Ok(());
+    };
+    let message = format!(
+        "{name} may not be set beside DORMOUSE_CONFIG, whose catalog says the same: {instead}, or leave one of them out"
+    );
+    Err(Error::invalid(name, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Settings> {
+        let find = |name: &str| pairs.iter().find(|(key, _)| *key == name);
+        Settings::read(|name| find(name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn a_value_with_a_line_break_is_the_catalog_itself() {
+        let source = |text| read(&[("DORMOUSE_CONFIG", text)]).unwrap().config.unwrap();
+        assert_eq!(source(" catalog.yaml "), CatalogSource::File("catalog.yaml".into()));
+        for text in ["\nmodels: [{name: a}]", "  models:\n  - name: a"] {
+            assert_eq!(source(text), CatalogSource::Text(Secret::new(text)));
+        }
+    }
+
+    #[test]
+    fn what_the_catalog_says_may_not_be_said_beside_it() {
+        for (name, value) in [
+            ("DORMOUSE_UPSTREAM", "http://127.0.0.1:1/v1"),
+            ("DORMOUSE_UPSTREAM_API_KEY", "sk-1"),
+            ("DORMOUSE_UPSTREAM_AUTH", "x-api-key"),
+            ("DORMOUSE_UPSTREAM_HEADERS", r#"{"a": "b"}"#),
+            ("DORMOUSE_DEFAULT_MODEL", "m"),
+            ("DORMOUSE_PRICES", r#"{"m": {"input": 1, "output": 1}}"#),
+        ] {
+            read(&[(name, value)]).unwrap();
+            let error = read(&[(name, value), ("DORMOUSE_CONFIG", "a.yaml")]).unwrap_err();
+            assert_eq!(error.param(), Some(name));
+            assert!(error.message().contains("DORMOUSE_CONFIG"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_text_of_a_catalog_is_not_printed() {
+        let settings = read(&[("DORMOUSE_CONFIG", "\nsecret: hunter2")]).unwrap();
+        assert!(!format!("{settings:?}").contains("hunter2"));
+    }
+}
