@@ -148,6 +148,19 @@ impl Catalog {
         self.routes.iter().find(|route| route.reach.includes(host, path, method))
     }
 
+    /// Every listed name of a model, with the model if it stands for one alone.
+    pub fn names(&self) -> impl Iterator<Item = (&str, Option<&Arc<Model>>)> {
+        self.names.iter().map(|(name, named)| match named {
+            Named::Model(model) => (name.as_str(), Some(model)),
+            Named::Logical(_) => (name.as_str(), None),
+        })
+    }
+
+    /// Who serves the names that nothing else in the catalog is about.
+    pub fn default_provider(&self) -> Option<&Place> {
+        self.default_provider.as_ref()
+    }
+
     fn empty() -> Self {
         Self {
             providers: Vec::new(),

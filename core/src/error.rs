@@ -44,6 +44,13 @@ impl Error {
         Self::new(Code::InvalidRequest, message).at(param)
     }
 
+    /// The same error, recognised as another situation.
+    #[must_use]
+    pub fn recognised(mut self, code: Code) -> Self {
+        self.code = code;
+        self
+    }
+
     /// Names the request field at fault.
     #[must_use]
     pub fn at(mut self, param: impl Into<String>) -> Self {

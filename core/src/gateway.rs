@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! identify ─▶ route ─▶ admit ─▶ reserve ─▶ answer ─▶ deliver ─▶ settle
+//!               ▲                            │
+//!               └────── another model ◀──────┘ before anything was said
 //! ```
 //!
 //! [`Gateway::chat`] is that line, and the only place where stages meet. A stage is the module of the
@@ -24,13 +26,15 @@ use std::sync::Arc;
 
 use admit::Admission;
 use answer::Question;
+use route::{Attempt, Plan};
 use tracing::instrument;
 
 use crate::{
     Error, Result,
     accounting::Ledger,
+    catalog::{Catalog, Route},
     chat::{ChunkStream, Request},
-    inference::{Deadline, LocalModels, Provider, Target},
+    inference::{Deadline, LocalModels, Providers},
     keys::{Caller, Fingerprint, Keys},
     ports::{Host, HttpClient, ModelServers, Records},
     settings::Settings,
@@ -68,6 +72,8 @@ pub struct Origin {
     pub correlation_id: Option<String>,
     /// Names the conversation that the request continues, in the caller's own words.
     pub conversation: Option<String>,
+    /// The catalog's route by which the request came.
+    pub route: Option<Route>,
 }
 
 /// A wired gateway; one per process. Clones are the same gateway.
@@ -80,10 +86,21 @@ pub struct Gateway {
     ledger: Ledger,
     workers: admit::Workers,
     lines: line::Lines,
-    provider: Option<Provider>,
+    catalog: Arc<Catalog>,
+    providers: Providers,
     local: Option<LocalModels>,
     metrics: Metrics,
     closing: closing::Closing,
+}
+
+/// What all attempts to answer a request have in common.
+struct Asked<'a> {
+    caller: &'a Caller,
+    request: &'a Request,
+    origin: &'a Origin,
+    /// Names the conversation among those of all tenants.
+    conversation: Option<String>,
+    deadline: Deadline,
 }
 
 /// An answer that has begun.
@@ -108,10 +125,15 @@ impl Gateway {
     /// Settings that contradict each other are an
     /// [`InvalidRequest`](crate::Code::InvalidRequest) that names the setting.
     pub fn new(settings: Settings, ports: Ports) -> Result<Self> {
+        let catalog = Catalog::of_settings(&settings)?;
+        Self::with_catalog(settings, catalog, ports)
+    }
+
+    /// A gateway that asks the providers of `catalog`.
+    pub fn with_catalog(settings: Settings, catalog: Catalog, ports: Ports) -> Result<Self> {
         let workers = admit::Workers::new(settings.workers);
         let metrics = Metrics::new(workers.limit());
-        let provider = Target::from_settings(&settings)?
-            .map(|target| Provider::new(target, Arc::clone(&ports.http), Arc::clone(&ports.host)));
+        let providers = Providers::new(&catalog, &settings, &ports.http, &ports.host)?;
         let keys = Keys::new(Arc::clone(&ports.records), Arc::clone(&ports.host));
         let ledger = Ledger::new(
             Arc::clone(&ports.records),
@@ -137,7 +159,8 @@ impl Gateway {
             ledger,
             workers,
             lines,
-            provider,
+            catalog: Arc::new(catalog),
+            providers,
             local,
             metrics,
             closing: closing::Closing::default(),
@@ -161,27 +184,45 @@ impl Gateway {
     )]
     pub async fn chat(&self, caller: &Caller, request: Request, origin: Origin) -> Result<Answer> {
         let deadline = Deadline::after(Arc::clone(&self.ports.host), self.settings.request_timeout);
-        let (upstream, local) = (self.provider.as_ref(), self.local.as_ref());
-        let route = route::route(upstream, local, &self.settings, &request).await?;
+        // Tenants may use the same names.
+        let named = origin.conversation.as_ref();
+        let conversation = named.map(|name| format!("{}/{name}", caller.tenant));
+        let mut plan = Plan::new(route::route(self, &request, &origin).await?);
+        let asked = Asked { caller, request: &request, origin: &origin, conversation, deadline };
+        let mut attempt = plan.first()?;
+        loop {
+            match self.attempt(attempt, &asked).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => attempt = plan.after(error)?,
+            }
+        }
+    }
+
+    /// Asks one candidate. Each attempt has a hold and a receipt of its own.
+    async fn attempt(&self, attempt: Attempt, asked: &Asked<'_>) -> Result<Answer> {
+        let candidate = &attempt.candidate;
         let line = (&self.lines, self.settings.model_queue);
-        let Admission { slot, place } = admit::admit(&route, &self.workers, line, &self.metrics)?;
-        let claim = reserve::Claim::new(caller, &route, &request, origin.correlation_id);
+        let Admission { slot, place } =
+            admit::admit(candidate, &self.workers, line, &self.metrics)?;
+        let correlation_id = asked.origin.correlation_id.clone();
+        let claim = reserve::Claim::new(asked.caller, candidate, asked.request, correlation_id);
         let question = Question {
-            request: &request,
+            request: asked.request,
             cap: claim.cap,
-            deadline: &deadline,
-            // Tenants may use the same names.
-            conversation: origin.conversation.map(|name| format!("{}/{name}", caller.tenant)),
+            deadline: &asked.deadline,
+            conversation: asked.conversation.clone(),
             place,
             wake_timeout: self.settings.wake_timeout,
         };
-        let mut settlement = reserve::reserve(self, caller.clone(), claim, slot).await?;
+        let model = candidate.model.clone();
+        let mut settlement = reserve::reserve(self, asked.caller.clone(), claim, slot).await?;
         let receipt = settlement.receipt_id().unwrap_or_default().to_owned();
-        let answer = answer::answer(&route, question, &mut settlement);
+        let answer = answer::answer(attempt, question, &mut settlement);
         let chunks = self.closing.unless(answer).await?;
-        let limits = deliver::Limits { deadline, closing: self.closing.clone() };
+        let limits =
+            deliver::Limits { deadline: asked.deadline.clone(), closing: self.closing.clone() };
         let chunks = deliver::deliver(&self.ports.host, chunks, settlement, limits);
-        Ok(Answer { receipt, model: route.model, chunks })
+        Ok(Answer { receipt, model, chunks })
     }
 
     /// Ends every running answer with an error; each is settled as far as it came.
@@ -192,6 +233,11 @@ impl Gateway {
     /// The settings it runs with.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Its providers, models and names.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
     }
 
     /// The machine it runs on.

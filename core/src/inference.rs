@@ -5,8 +5,10 @@
 //! gateway's own credential is struck out of whatever comes back.
 
 mod deadline;
+mod health;
 mod local;
 mod models;
+mod providers;
 mod target;
 
 use std::{sync::Arc, time::Duration};
@@ -15,9 +17,11 @@ use async_stream::try_stream;
 use bytes::{Bytes, BytesMut};
 pub use deadline::Deadline;
 use futures::{StreamExt, stream};
+pub use health::{Health, Pulse};
 use http::{Response, header::RETRY_AFTER};
 pub use local::LocalModels;
 pub use models::{Model, describe as describe_server};
+pub use providers::{Providers, Visit, Way};
 pub use target::Target;
 
 use crate::{
@@ -160,8 +164,11 @@ impl Provider {
             tracing::debug!(error = &error as &dyn std::error::Error, "an error body broke off");
             Bytes::new()
         });
-        let error = format.decode_error(status.as_u16(), retry_after, &body);
-        Err(Unanswered::refused(self.clean(error)))
+        let mut error = self.clean(format.decode_error(status.as_u16(), retry_after, &body));
+        if wire::overflows(&error) {
+            error = error.recognised(Code::ContextOverflow);
+        }
+        Err(Unanswered::refused(error))
     }
 
     /// Decodes a streamed body as it arrives.

@@ -9,6 +9,7 @@ mod failure;
 mod fields;
 pub mod openai_chat;
 mod outgoing;
+mod overflow;
 mod patch;
 pub mod sse;
 
@@ -17,6 +18,7 @@ use std::{fmt, time::Duration};
 use bytes::Bytes;
 use http::HeaderMap;
 pub use outgoing::{Call, MaxTokensField, ModelList, Outgoing, Verbatim};
+pub use overflow::overflows;
 use serde_json::Value;
 
 use crate::{

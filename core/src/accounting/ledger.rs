@@ -73,25 +73,27 @@ impl Ledger {
         Self { records, host, hold_ttl, receipt_retention, reservations: Arc::default() }
     }
 
-    /// Sets `amount` aside for a call of `model`.
+    /// Sets `amount` aside for a call of a provider's model.
     ///
     /// Without money left this is [`OverBudget`](Code::OverBudget), and without a store
     /// [`StoreUnavailable`](Code::StoreUnavailable): a call that cannot be booked is not made.
     pub async fn reserve(
         &self,
         caller: &Caller,
-        model: &str,
+        (provider, model): (&str, &str),
         amount: NanoDollars,
         correlation_id: Option<String>,
     ) -> Result<Hold> {
         if self.reservations.fetch_add(1, Ordering::Relaxed).is_multiple_of(RECLAIM_EVERY) {
             self.reclaim(&caller.tenant).await?;
         }
-        if let Some(hold) = self.try_reserve(caller, model, amount, correlation_id.clone()).await? {
+        if let Some(hold) =
+            self.try_reserve(caller, (provider, model), amount, correlation_id.clone()).await?
+        {
             return Ok(hold);
         }
         self.reclaim(&caller.tenant).await?;
-        match self.try_reserve(caller, model, amount, correlation_id).await? {
+        match self.try_reserve(caller, (provider, model), amount, correlation_id).await? {
             Some(hold) => Ok(hold),
             None => Err(self.over_budget(caller, amount).await?),
         }
@@ -100,7 +102,7 @@ impl Ledger {
     async fn try_reserve(
         &self,
         caller: &Caller,
-        model: &str,
+        (provider, model): (&str, &str),
         amount: NanoDollars,
         correlation_id: Option<String>,
     ) -> Result<Option<Hold>> {
@@ -112,6 +114,7 @@ impl Ledger {
             tenant: caller.tenant.clone(),
             key: caller.key.clone(),
             operation: "chat".into(),
+            provider: provider.to_owned(),
             model: model.to_owned(),
             started_at: now,
             capped: caller.budget.is_some(),

@@ -15,7 +15,9 @@ pub struct Receipt {
     pub key: String,
     /// `chat`, …: the operation's name in the OpenTelemetry GenAI conventions.
     pub operation: String,
-    /// The model, by the provider's name.
+    /// Who served it: the catalog's name of the provider, or `machine`.
+    pub provider: String,
+    /// The model, by the name that callers use.
     pub model: String,
     /// When the call was admitted.
     pub started_at: Timestamp,

@@ -39,7 +39,7 @@ pub struct Fallback {
 
 impl Resolved {
     /// The model alone.
-    pub(super) fn one(model: &Arc<Model>) -> Self {
+    pub(crate) fn one(model: &Arc<Model>) -> Self {
         Self {
             name: model.name.clone(),
             strategy: Strategy::Priority,

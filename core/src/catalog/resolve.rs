@@ -26,19 +26,31 @@ impl Catalog {
     /// Fails with [`ModelNotFound`](Code::ModelNotFound), which lists names that are near, and with
     /// [`InvalidRequest`](Code::InvalidRequest) if there is neither a name nor a default.
     pub fn resolve(&self, name: &str, route: Option<&Route>) -> Result<Resolved> {
-        let meant = if name.is_empty() {
-            let default = route.and_then(|route| route.default_model.as_deref());
-            default.or(self.default_model.as_deref()).ok_or_else(|| {
-                Error::invalid("model", "`model` is required, as the gateway has no default model")
-            })?
-        } else {
-            route.map_or(name, |route| route.meaning(name))
-        };
+        let meant = self.meant(name, route)?;
         self.find(meant).ok_or_else(|| {
             let near = did_you_mean(meant, self.names.keys().map(String::as_str));
             let message = format!("there is no model `{}`{near}", shortened(meant));
             Error::new(Code::ModelNotFound, message).at("model")
         })
+    }
+
+    /// The name that `name` stands for in a request that came by `route`: the default if it is empty, else
+    /// itself unless the route says otherwise.
+    ///
+    /// Fails with [`InvalidRequest`](Code::InvalidRequest) if there is neither a name nor a default.
+    pub fn meant<'a>(&'a self, name: &'a str, route: Option<&'a Route>) -> Result<&'a str> {
+        if !name.is_empty() {
+            return Ok(route.map_or(name, |route| route.meaning(name)));
+        }
+        let default = route.and_then(|route| route.default_model.as_deref());
+        default.or(self.default_model.as_deref()).ok_or_else(|| {
+            Error::invalid("model", "`model` is required, as the gateway has no default model")
+        })
+    }
+
+    /// Whether `name` is listed: as a model, an alias or a logical model.
+    pub fn lists(&self, name: &str) -> bool {
+        self.names.contains_key(name)
     }
 
     /// The model of this machine that is called `name` there, with what the catalog knows of it.

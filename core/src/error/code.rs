@@ -75,6 +75,7 @@ codes! {
     Busy, "busy", Limited, "All worker slots are taken: retry after the given delay.";
     UpstreamRateLimited, "upstream_rate_limited", Limited, "The provider limits its rate: retry after the given delay.";
     UpstreamRejected, "upstream_rejected", Invalid, "The provider refused the request: its own message says why.";
+    ContextOverflow, "context_overflow", Invalid, "Send a shorter conversation, or use a model with a larger context window.";
     UpstreamNotFound, "upstream_not_found", NotFound, "The provider does not know the model: use one that `GET /v1/models` lists.";
     UpstreamTooLarge, "upstream_too_large", TooLarge, "The provider accepts only smaller requests.";
     UpstreamCredential, "upstream_credential", Upstream, "The provider refused the gateway's own credential: the operator must renew it.";

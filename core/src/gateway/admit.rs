@@ -14,7 +14,7 @@ use std::{
 
 use super::{
     line::{Lines, Place},
-    route::{Destination, Route},
+    route::{Candidate, Destination},
 };
 use crate::{Code, Error, Result, telemetry::Metrics};
 
@@ -57,7 +57,7 @@ impl Drop for Slot {
     }
 }
 
-/// What a request has taken: one of the two.
+/// What an attempt has taken: one of the two.
 #[derive(Debug, Default)]
 pub(super) struct Admission {
     pub(super) slot: Option<Slot>,
@@ -65,23 +65,24 @@ pub(super) struct Admission {
 }
 
 pub(super) fn admit(
-    route: &Route,
+    candidate: &Candidate,
     workers: &Workers,
     (lines, limit): (&Lines, u32),
     metrics: &Metrics,
 ) -> Result<Admission> {
-    match route.destination {
+    let model = &candidate.upstream_model;
+    match candidate.destination {
         Destination::Upstream(_) => {
             let slot = worker(workers, metrics)?;
             Ok(Admission { slot: Some(slot), ..Admission::default() })
         }
         Destination::Local { active, .. } if active >= MOST_ACTIVE => {
-            let message = format!("`{}` gives {active} answers already", route.model);
+            let message = format!("`{model}` gives {active} answers already");
             Err(Error::new(Code::Busy, message).retry_after(RETRY))
         }
         Destination::Local { .. } => {
-            let place = lines.join(&route.model, limit).ok_or_else(|| {
-                let message = format!("{limit} requests wait for `{}` already", route.model);
+            let place = lines.join(model, limit).ok_or_else(|| {
+                let message = format!("{limit} requests wait for `{model}` already");
                 Error::new(Code::Busy, message).retry_after(RETRY)
             })?;
             Ok(Admission { place: Some(place), ..Admission::default() })

@@ -9,17 +9,17 @@ use std::{
     time::Duration,
 };
 
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, stream};
 
 use super::{
     line::Place,
-    route::{Destination, Route},
+    route::{Attempt, Destination},
     settle::Settlement,
 };
 use crate::{
-    Code, Result,
+    Code, Error, Result,
     accounting::Outcome,
-    chat::{Chunk, ChunkStream, Request},
+    chat::{Chunk, ChunkStream, Event, Request},
     inference::{Deadline, LocalModels, Provider, Unanswered},
     ports::Lease,
 };
@@ -46,20 +46,45 @@ pub(super) struct Question<'a> {
 /// Starts the answer. If there is none, the call is settled: at no cost if the provider said no, by an
 /// estimate if it may have worked for it.
 pub(super) async fn answer(
-    route: &Route,
+    attempt: Attempt,
     question: Question<'_>,
     settlement: &mut Settlement,
 ) -> Result<ChunkStream> {
-    let answered = match &route.destination {
-        Destination::Upstream(provider) => ask(provider, &route.model, &question, settlement).await,
-        Destination::Local { models, .. } => {
-            ask_local(models, &route.model, question, settlement).await
+    let Attempt { candidate, visit, last } = attempt;
+    let model = &candidate.upstream_model;
+    let mut answered = match (&visit, &candidate.destination) {
+        (Some(visit), _) => ask(visit.provider(), model, &question, settlement).await,
+        (None, Destination::Local { models, .. }) => {
+            ask_local(models, model, question, settlement).await
         }
+        (None, Destination::Upstream(_)) => Err(Error::new(Code::Internal, "nobody was visited")),
     };
+    if let (Ok(chunks), false) = (&mut answered, last) {
+        answered = begun(std::mem::replace(chunks, stream::empty().boxed())).await;
+    }
+    if let Some(visit) = visit {
+        visit.note(answered.as_ref().map(|_| ()));
+    }
     if let Err(error) = &answered {
         settlement.end(Outcome::Failed, Some(error)).await?;
     }
     answered
+}
+
+/// Holds an answer back until something has been said: as long as nothing was, another model may answer
+/// instead and nobody sees it.
+async fn begun(mut chunks: ChunkStream) -> Result<ChunkStream> {
+    let mut held = Vec::new();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk?;
+        let says = |event: &Event| matches!(event, Event::PartDelta { .. } | Event::Finish { .. });
+        let said = chunk.events.iter().any(says);
+        held.push(Ok(chunk));
+        if said {
+            break;
+        }
+    }
+    Ok(stream::iter(held).chain(chunks).boxed())
 }
 
 async fn ask(

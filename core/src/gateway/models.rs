@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::Gateway;
 use crate::{
     Code, Error, Result,
-    inference::{Deadline, LocalModels, Model},
+    catalog::Place,
+    inference::{Deadline, LocalModels, Model, Provider},
     ports::{ModelServer, ServerState},
 };
 
@@ -17,19 +18,23 @@ const RETRY: Duration = Duration::from_secs(10);
 const SHORTEST_RETRY: Duration = Duration::from_secs(1);
 
 impl Gateway {
-    /// The models that can be asked for: those of this machine, then the upstream's.
+    /// The models that can be asked for: those of this machine, those that the catalog lists, and those
+    /// of the provider that takes every name.
     ///
-    /// Where there are local models, an upstream that is down only takes its own away.
+    /// Where there are others, such a provider that is down only takes its own away.
     pub async fn models(&self) -> Result<Vec<Model>> {
         let mut models: Vec<Model> = self.sleepers().await.iter().map(Model::of_server).collect();
-        let Some(provider) = &self.provider else { return Ok(models) };
+        let listed: Vec<Model> = self.catalog.names().map(Model::listed).collect();
+        models.retain(|model| !listed.iter().any(|it| it.id == model.id));
+        models.extend(listed);
+        let Some(provider) = self.default_provider() else { return Ok(models) };
         match provider.models().await {
             Ok(more) => {
                 let shadowed = |model: &Model| models.iter().any(|local| local.id == model.id);
                 let more: Vec<Model> = more.into_iter().filter(|model| !shadowed(model)).collect();
                 models.extend(more);
             }
-            Err(error) if self.local.is_some() => {
+            Err(error) if !models.is_empty() || self.local.is_some() => {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(error, "the upstream's models are missing in the list");
             }
@@ -61,7 +66,7 @@ impl Gateway {
     /// An empty name is the default model's.
     pub async fn not_warm(&self, named: &str) -> Option<ModelServer> {
         let local = self.local.as_ref()?;
-        let server = local.servers().state(self.settings.model_of(named)?).await?;
+        let server = local.servers().state(self.catalog.meant(named, None).ok()?).await?;
         (server.state != ServerState::Warm).then_some(server)
     }
 
@@ -91,6 +96,14 @@ impl Gateway {
             released?;
         }
         local.servers().state(model).await.ok_or_else(|| no_such_model(model))
+    }
+
+    /// The provider that takes every name.
+    pub(super) fn default_provider(&self) -> Option<Provider> {
+        match self.catalog.default_provider()? {
+            Place::Provider(provider) => self.providers.first(&provider.name),
+            Place::Machine => None,
+        }
     }
 
     fn local_model(&self, model: &str) -> Result<&LocalModels> {

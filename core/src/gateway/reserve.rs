@@ -1,6 +1,6 @@
 //! Stage 4: set the most the call can cost aside, before anyone is asked.
 
-use super::{Gateway, admit::Slot, detached, route::Route, settle::Settlement};
+use super::{Gateway, admit::Slot, detached, route::Candidate, settle::Settlement};
 use crate::{
     Result,
     chat::{Message, Part, Request},
@@ -18,6 +18,7 @@ const TOKENS_FOR_TOOLS: u64 = 1024;
 /// What is to be set aside, and what the call must keep to.
 #[derive(Clone, Debug)]
 pub(super) struct Claim {
+    pub(super) provider: String,
     pub(super) model: String,
     /// `None`: the model is free.
     pub(super) price: Option<Price>,
@@ -32,20 +33,21 @@ pub(super) struct Claim {
 }
 
 impl Claim {
-    /// What a call of `route` can cost `caller` at most.
+    /// What a call of `candidate` can cost `caller` at most.
     pub(super) fn new(
         caller: &Caller,
-        route: &Route,
+        candidate: &Candidate,
         request: &Request,
         correlation_id: Option<String>,
     ) -> Self {
         let input = Input::of(request);
-        let priced = route.price.filter(|_| caller.budget.is_some());
-        let limit = request.max_output_tokens.unwrap_or(route.max_output_tokens);
+        let priced = candidate.price.filter(|_| caller.budget.is_some());
+        let limit = request.max_output_tokens.unwrap_or(candidate.max_output_tokens);
         let amount = priced.map(|price| worst_case(&price, &input, limit, request));
         Self {
-            model: route.model.clone(),
-            price: route.price,
+            provider: candidate.provider.clone(),
+            model: candidate.model.clone(),
+            price: candidate.price,
             amount: amount.unwrap_or_default(),
             cap: priced.filter(|_| request.max_output_tokens.is_none()).map(|_| limit),
             input_bytes: input.text_bytes,
@@ -63,8 +65,9 @@ pub(super) async fn reserve(
 ) -> Result<Settlement> {
     let this = gateway.clone();
     let work = async move {
-        let Claim { model, amount, correlation_id, .. } = &claim;
-        let hold = this.ledger.reserve(&caller, model, *amount, correlation_id.clone()).await?;
+        let Claim { provider, model, amount, .. } = &claim;
+        let id = claim.correlation_id.clone();
+        let hold = this.ledger.reserve(&caller, (provider, model), *amount, id).await?;
         Ok(Settlement::new(&this, hold, &claim, slot))
     };
     detached::run(&*gateway.ports.host, work).await

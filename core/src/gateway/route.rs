@@ -1,21 +1,43 @@
-//! Stage 2: which provider answers, with which of its models, at what price?
+//! Stage 2: who may answer, with which model, at which price, and in which order are they asked?
 
+mod needs;
+mod order;
+mod plan;
+
+use std::sync::Arc;
+
+use super::{Gateway, Origin};
 use crate::{
     Code, Error, Result,
+    catalog::{Fallback, Model, Place, Resolved},
     chat::Request,
-    inference::{LocalModels, Provider},
+    inference::{LocalModels, Way},
     money::Price,
-    settings::Settings,
+    ports::ServerState,
 };
+pub(super) use plan::{Attempt, Plan};
 
 /// The longest name of a model, in bytes. Names are kept in holds, receipts and metrics.
 const MAX_MODEL_BYTES: usize = 256;
 
-/// Where a request goes.
+/// Where a request may go.
 #[derive(Clone, Debug)]
 pub(super) struct Route {
+    /// In the order in which they are asked. Never empty.
+    candidates: Vec<Candidate>,
+    fallback: Fallback,
+}
+
+/// A model that may answer.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
     pub(super) destination: Destination,
+    /// Its name in receipts and metrics.
     pub(super) model: String,
+    /// What its provider calls it.
+    pub(super) upstream_model: String,
+    /// Who serves it.
+    pub(super) provider: String,
     /// `None`: the model is free.
     pub(super) price: Option<Price>,
     /// The output limit where a call must have one and the request names none.
@@ -25,49 +47,99 @@ pub(super) struct Route {
 /// Who answers.
 #[derive(Clone, Debug)]
 pub(super) enum Destination {
-    /// A server that is simply there.
-    Upstream(Provider),
+    /// A provider, by its credentials in the order in which they are tried.
+    Upstream(Vec<Way>),
     /// A model of this machine, which may have to be woken.
     Local {
         models: LocalModels,
         /// How many answers it is giving already.
         active: u32,
+        /// Whether it answers without waking.
+        warm: bool,
     },
 }
 
-pub(super) async fn route(
-    upstream: Option<&Provider>,
-    local: Option<&LocalModels>,
-    settings: &Settings,
-    request: &Request,
-) -> Result<Route> {
-    if upstream.is_none() && local.is_none() {
+/// Finds the candidates.
+pub(super) async fn route(gateway: &Gateway, request: &Request, origin: &Origin) -> Result<Route> {
+    if request.model.len() > MAX_MODEL_BYTES {
+        let message = format!("`model` may have at most {MAX_MODEL_BYTES} bytes");
+        return Err(Error::invalid("model", message));
+    }
+    let resolved = resolve(gateway, request, origin).await?;
+    let models = needs::able(&resolved, request)?;
+    let mut candidates = Vec::with_capacity(models.len());
+    let mut missing = None;
+    for candidate in models {
+        match describe(gateway, &candidate.model).await {
+            Ok(described) => candidates.push((candidate.share, described)),
+            Err(error) => missing = Some(error),
+        }
+    }
+    if candidates.is_empty() {
+        let nobody =
+            || Error::new(Code::ModelNotFound, "the model stands for none that can answer");
+        return Err(missing.unwrap_or_else(nobody));
+    }
+    let random = gateway.ports.host.random();
+    let candidates = order::order(candidates, resolved.strategy, &random);
+    Ok(Route { candidates, fallback: resolved.fallback })
+}
+
+/// What the name stands for. A model of this machine comes before a name that the catalog does not list.
+async fn resolve(gateway: &Gateway, request: &Request, origin: &Origin) -> Result<Resolved> {
+    let (catalog, route) = (&gateway.catalog, origin.route.as_ref());
+    let meant = catalog.meant(&request.model, route)?;
+    if let Some(local) = &gateway.local
+        && !catalog.lists(meant)
+        && local.servers().state(meant).await.is_some()
+    {
+        return Ok(Resolved::one(&catalog.on_machine(meant)));
+    }
+    let nothing = gateway.local.is_none() && catalog.providers().is_empty();
+    if nothing {
         return Err(Error::new(
             Code::UpstreamUnreachable,
             "no upstream is configured: start a model server and set DORMOUSE_UPSTREAM to its base URL",
         ));
     }
-    let model = settings.model_of(&request.model).ok_or_else(|| {
-        Error::invalid("model", "`model` is required, as the gateway has no default model")
-    })?;
-    if model.len() > MAX_MODEL_BYTES {
-        let message = format!("`model` may have at most {MAX_MODEL_BYTES} bytes");
-        return Err(Error::invalid("model", message));
-    }
-    let destination = match (sleeper(local, model).await, upstream) {
-        (Some(sleeper), _) => sleeper,
-        (None, Some(provider)) => Destination::Upstream(provider.clone()),
-        (None, None) => {
-            return Err(Error::new(Code::ModelNotFound, format!("there is no model `{model}`")));
-        }
-    };
-    let price = settings.prices.of(model);
-    let max_output_tokens = settings.max_output_tokens;
-    Ok(Route { destination, model: model.to_owned(), price, max_output_tokens })
+    catalog.resolve(&request.model, route)
 }
 
-async fn sleeper(local: Option<&LocalModels>, model: &str) -> Option<Destination> {
-    let models = local?;
-    let server = models.servers().state(model).await?;
-    Some(Destination::Local { models: models.clone(), active: server.active })
+async fn describe(gateway: &Gateway, model: &Arc<Model>) -> Result<Candidate> {
+    let destination = match &model.place {
+        Place::Provider(provider) => Destination::Upstream(gateway.providers.ways(&provider.name)),
+        Place::Machine => sleeper(gateway, &model.upstream_model).await?,
+    };
+    let limit = gateway.settings.max_output_tokens;
+    Ok(Candidate {
+        destination,
+        model: model.name.clone(),
+        upstream_model: model.upstream_model.clone(),
+        provider: model.place.name().to_owned(),
+        price: model.facts.price,
+        max_output_tokens: model.facts.max_output_tokens.map_or(limit, |most| limit.min(most)),
+    })
+}
+
+async fn sleeper(gateway: &Gateway, model: &str) -> Result<Destination> {
+    let unknown = || Error::new(Code::ModelNotFound, format!("there is no model `{model}`"));
+    let models = gateway.local.as_ref().ok_or_else(unknown)?;
+    let server = models.servers().state(model).await.ok_or_else(unknown)?;
+    let warm = server.state == ServerState::Warm;
+    Ok(Destination::Local { models: models.clone(), active: server.active, warm })
+}
+
+impl Candidate {
+    /// Whether it can be expected to answer now.
+    fn is_well(&self) -> bool {
+        match &self.destination {
+            Destination::Upstream(ways) => ways.iter().any(|way| way.rest().is_none()),
+            Destination::Local { .. } => true,
+        }
+    }
+
+    /// Whether it must wake first.
+    fn sleeps(&self) -> bool {
+        matches!(self.destination, Destination::Local { warm: false, .. })
+    }
 }

@@ -44,14 +44,16 @@ impl Gateway {
             self.keys.list(None, 1).await.map(|_| ())
         });
         let upstream = async {
-            match (&self.provider, &self.local) {
-                // With models of its own, a gateway needs no upstream.
-                (None, Some(_)) => None,
+            let listed = self.local.is_some() || !self.catalog.providers().is_empty();
+            match (self.default_provider(), listed) {
+                // With models of its own, or providers that others may stand in for, a gateway needs no
+                // upstream.
+                (None, true) => None,
                 (Some(provider), _) => {
                     let probe = async { provider.models().await.map(|_| ()) };
                     Some(self.check("upstream", probe).await)
                 }
-                (None, None) => {
+                (None, false) => {
                     let missing =
                         Error::new(Code::UpstreamUnreachable, "no upstream is configured");
                     Some(self.check("upstream", async { Err(missing) }).await)

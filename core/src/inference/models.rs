@@ -2,8 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
+use std::sync::Arc;
+
 use crate::{
-    Code, Error, Result,
+    Code, Error, Result, catalog,
     ports::{ModelServer, ServerState},
     wire::ModelList,
 };
@@ -18,6 +20,24 @@ pub struct Model {
 }
 
 impl Model {
+    /// A name that the catalog lists, with the model if it stands for one alone.
+    pub fn listed((name, model): (&str, Option<&Arc<catalog::Model>>)) -> Self {
+        let mut description = Map::new();
+        description.insert("id".into(), name.into());
+        description
+            .insert("owned_by".into(), model.map_or("dormouse", |it| it.place.name()).into());
+        let facts = model.map(|model| &model.facts);
+        // The names that clients look for: OpenRouter's and LM Studio's, and Anthropic's.
+        if let Some(window) = facts.and_then(|facts| facts.context_window) {
+            description.insert("context_length".into(), window.into());
+            description.insert("max_input_tokens".into(), window.into());
+        }
+        if let Some(most) = facts.and_then(|facts| facts.max_output_tokens) {
+            description.insert("max_output_tokens".into(), most.into());
+        }
+        Self { id: name.to_owned(), description }
+    }
+
     /// A model of this machine, and how its server is.
     pub fn of_server(server: &ModelServer) -> Self {
         let mut description = Map::new();

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Uri,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT},
+    HeaderMap, HeaderValue, Method, Request,
+    header::{ACCEPT, CONTENT_TYPE, USER_AGENT},
 };
 
 use crate::{
     Code, Error, Result,
+    catalog::{self, Api, AuthStyle, Credential},
     chat::Dialect,
     ports::Lease,
-    settings::{Auth, Secret, Settings},
+    settings::{Secret, Settings},
     wire::{Call, MaxTokensField},
 };
 
@@ -26,6 +27,9 @@ pub struct Target {
     /// The wire format it speaks.
     pub(super) dialect: Dialect,
     base: String,
+    /// What follows the question mark of every call: a credential.
+    query: Option<Secret>,
+    max_tokens_field: Option<MaxTokensField>,
     secret: Option<Secret>,
     header_secrets: Vec<String>,
     headers: HeaderMap,
@@ -36,33 +40,32 @@ pub struct Target {
 }
 
 impl Target {
-    /// The upstream that `settings` names; `None` if they name none.
-    pub fn from_settings(settings: &Settings) -> Result<Option<Self>> {
-        let Some(base) = &settings.upstream else { return Ok(None) };
-        let wrong = |why: &'static str| Error::invalid("DORMOUSE_UPSTREAM", why);
-        let uri: Uri = base.parse().map_err(|_| wrong("DORMOUSE_UPSTREAM is not a URL"))?;
-        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-            let why = "DORMOUSE_UPSTREAM may not hold a user name or password: use DORMOUSE_UPSTREAM_API_KEY or DORMOUSE_UPSTREAM_HEADERS";
-            return Err(wrong(why));
-        }
-        if uri.host().is_none() || uri.query().is_some() {
-            return Err(wrong("DORMOUSE_UPSTREAM must be a URL with a host and without a query"));
-        }
-        let mut headers: HeaderMap = settings.upstream_headers.0.iter().cloned().collect();
+    /// A provider of the catalog, shown `credential`.
+    pub fn new(
+        provider: &catalog::Provider,
+        credential: Option<&Credential>,
+        settings: &Settings,
+    ) -> Result<Self> {
+        let mut headers: HeaderMap = provider.headers.0.iter().cloned().collect();
         headers.insert(USER_AGENT, AGENT);
-        if let Some(secret) = &settings.upstream_api_key {
-            credential(&mut headers, settings.upstream_auth, secret)?;
+        let mut query = None;
+        if let Some(credential) = credential {
+            query = show(credential, provider.auth, &mut headers)?;
         }
-        Ok(Some(Self {
-            dialect: Dialect::OpenAiChat,
-            base: base.trim_end_matches('/').to_owned(),
-            secret: settings.upstream_api_key.clone(),
-            header_secrets: settings.upstream_headers.secrets(),
+        Ok(Self {
+            dialect: dialect(provider.api),
+            base: provider.base_url.clone(),
+            query,
+            max_tokens_field: provider.max_tokens_field,
+            secret: credential.map(|credential| credential.secret.clone()),
+            header_secrets: provider.headers.secrets(),
             headers,
-            first_byte_timeout: settings.upstream_first_byte_timeout,
-            idle_timeout: settings.upstream_idle_timeout,
+            first_byte_timeout: provider
+                .first_byte_timeout
+                .unwrap_or(settings.upstream_first_byte_timeout),
+            idle_timeout: provider.idle_timeout.unwrap_or(settings.upstream_idle_timeout),
             slot: None,
-        }))
+        })
     }
 
     /// The model server of `lease`, which was started by the gateway. It is as patient with it as with
@@ -73,6 +76,8 @@ impl Target {
         Self {
             dialect: Dialect::OpenAiChat,
             base: lease.base_url.trim_end_matches('/').to_owned(),
+            query: None,
+            max_tokens_field: None,
             secret: None,
             header_secrets: Vec::new(),
             headers,
@@ -91,11 +96,13 @@ impl Target {
 
     /// OpenAI's own reasoning models refuse `max_tokens`; many other servers know nothing else.
     pub(super) fn max_tokens_field(&self) -> MaxTokensField {
-        if self.base.contains("://api.openai.com/") {
-            MaxTokensField::MaxCompletionTokens
-        } else {
-            MaxTokensField::MaxTokens
-        }
+        self.max_tokens_field.unwrap_or_else(|| {
+            if self.base.contains("://api.openai.com/") {
+                MaxTokensField::MaxCompletionTokens
+            } else {
+                MaxTokensField::MaxTokens
+            }
+        })
     }
 
     pub(super) fn get(&self, path: &str) -> Result<Request<Bytes>> {
@@ -107,11 +114,13 @@ impl Target {
     }
 
     fn request(&self, method: Method, call: Call, stream: bool) -> Result<Request<Bytes>> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("{}/{}", self.base, call.path))
-            .body(call.body)
-            .map_err(|error| {
+        let mut url = format!("{}/{}", self.base, call.path);
+        if let Some(query) = &self.query {
+            url.push(if call.path.contains('?') { '&' } else { '?' });
+            url.push_str(query.expose());
+        }
+        let mut request =
+            Request::builder().method(method).uri(url).body(call.body).map_err(|error| {
                 Error::new(Code::Internal, "the upstream's URL cannot be called").caused_by(error)
             })?;
         let accept = if stream { "text/event-stream" } else { "application/json" };
@@ -124,19 +133,37 @@ impl Target {
     }
 }
 
-fn credential(headers: &mut HeaderMap, auth: Auth, secret: &Secret) -> Result<()> {
-    let (name, text) = match auth {
-        Auth::Bearer => (AUTHORIZATION, format!("Bearer {}", secret.expose())),
-        Auth::ApiKey => (http::HeaderName::from_static("x-api-key"), secret.expose().to_owned()),
-        Auth::None => return Ok(()),
+/// Puts a credential where the provider wants it. Returns it if that is the query.
+fn show(
+    credential: &Credential,
+    auth: AuthStyle,
+    headers: &mut HeaderMap,
+) -> Result<Option<Secret>> {
+    let secret = credential.secret.expose();
+    if auth == AuthStyle::QueryKey {
+        let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        return Ok(Some(Secret::new(&format!("key={encoded}"))));
+    }
+    let Some(name) = auth.header() else { return Ok(None) };
+    let text = match auth {
+        AuthStyle::Bearer => format!("Bearer {secret}"),
+        _ => secret.to_owned(),
     };
     let mut value = HeaderValue::from_str(&text).map_err(|_| {
-        Error::invalid(
-            "DORMOUSE_UPSTREAM_API_KEY",
-            "DORMOUSE_UPSTREAM_API_KEY cannot be sent in a header",
-        )
+        let message = format!("the credential `{}` cannot be sent in a header", credential.name);
+        Error::new(Code::InvalidRequest, message)
     })?;
     value.set_sensitive(true);
     headers.insert(name, value);
-    Ok(())
+    Ok(None)
+}
+
+fn dialect(api: Api) -> Dialect {
+    match api {
+        Api::OpenAi => Dialect::OpenAiChat,
+        Api::OpenAiResponses => Dialect::OpenAiResponses,
+        Api::Anthropic => Dialect::Anthropic,
+        Api::Gemini => Dialect::Gemini,
+        Api::Ollama => Dialect::Ollama,
+    }
 }

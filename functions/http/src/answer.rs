@@ -35,7 +35,7 @@ type Known = (Extension<CorrelationId>, Extension<Spoken>);
 pub(crate) async fn answer(
     State(gateway): State<Gateway>,
     Authenticated(caller): Authenticated,
-    (Extension(CorrelationId(id)), Extension(Spoken(dialect))): Known,
+    (Extension(CorrelationId(id)), Extension(Spoken { dialect, route })): Known,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -44,7 +44,7 @@ pub(crate) async fn answer(
     let request = format.decode_request(&headers, &body)?;
     let opening = Opening { id: id.clone(), created: gateway.host().now().0 / 1000 };
     let conversation = conversation(&headers);
-    let origin = Origin { correlation_id: Some(id), conversation };
+    let origin = Origin { correlation_id: Some(id), conversation, route };
     let encoder = format.encoder(&request, opening);
     if request.stream.is_some() {
         streamed(gateway, caller, request, origin, encoder).await

@@ -1,28 +1,73 @@
-//! Which dialect a request speaks, and its errors in that dialect.
+//! Which dialect a request speaks, by which route of the catalog it came, and its errors in that dialect.
 //!
 //! Errors arise in many places, most of which do not know who is listening. So every [`Problem`] is
 //! written anew here, on its way out, in the dialect of the route.
 
-use axum::{extract::Request, middleware::Next, response::Response};
-use dormouse_core::chat::Dialect;
-use http::{HeaderMap, HeaderName};
+use axum::{
+    extract::{Request, State},
+    handler::Handler,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use dormouse_core::{
+    catalog::{Protocol, Route},
+    chat::Dialect,
+    gateway::Gateway,
+};
+use http::{HeaderMap, HeaderName, Method, header::HOST};
 
-use crate::{correlation::CorrelationId, problem};
+use crate::{answer, correlation::CorrelationId, problem};
 
 /// Only Anthropic's clients send it, and they always do.
 const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 
 /// The dialect of the request at hand.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Spoken(pub(crate) Dialect);
+#[derive(Clone, Debug)]
+pub(crate) struct Spoken {
+    pub(crate) dialect: Dialect,
+    /// The catalog's route by which it came, if there is one.
+    pub(crate) route: Option<Route>,
+}
 
 /// Notes the dialect of every request, and answers its errors in it.
-pub(crate) async fn speak(mut request: Request, next: Next) -> Response {
-    let dialect = spoken(request.uri().path(), request.headers());
-    request.extensions_mut().insert(Spoken(dialect));
+pub(crate) async fn speak(
+    State(gateway): State<Gateway>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let (uri, headers) = (request.uri(), request.headers());
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).or_else(|| uri.host());
+    let route = gateway.catalog().route(host.unwrap_or_default(), uri.path(), request.method());
+    let route = route.cloned();
+    let dialect = match &route {
+        Some(route) => of(route.protocol),
+        None => spoken(uri.path(), headers),
+    };
+    request.extensions_mut().insert(Spoken { dialect, route });
     let correlation = request.extensions().get::<CorrelationId>().cloned();
     let response = next.run(request).await;
     problem::translate(response, dialect, correlation.as_ref())
+}
+
+/// A request to a path that only the catalog knows: an answer is asked for in the protocol of its route.
+pub(crate) async fn elsewhere(State(gateway): State<Gateway>, request: Request) -> Response {
+    let spoken = request.extensions().get::<Spoken>();
+    let by_route = spoken.is_some_and(|spoken| spoken.route.is_some());
+    if !by_route || request.method() != Method::POST {
+        return problem::no_such_route(request).await.into_response();
+    }
+    answer::answer.call(request, gateway).await
+}
+
+fn of(protocol: Protocol) -> Dialect {
+    match protocol {
+        Protocol::OpenAiChat | Protocol::Embeddings => Dialect::OpenAiChat,
+        Protocol::OpenAiResponses => Dialect::OpenAiResponses,
+        Protocol::Anthropic => Dialect::Anthropic,
+        Protocol::Gemini => Dialect::Gemini,
+        Protocol::Ollama => Dialect::Ollama,
+        Protocol::Completions => Dialect::OpenAiCompletions,
+    }
 }
 
 fn spoken(path: &str, headers: &HeaderMap) -> Dialect {

@@ -46,10 +46,10 @@ pub fn router(gateway: Gateway) -> Router {
         .route("/readyz", get(state::readyz))
         .route("/metrics", get(state::metrics))
         .route("/errors", get(problem::catalogue))
-        .fallback(problem::no_such_route)
+        .fallback(dialect::elsewhere)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(CatchPanicLayer::custom(problem::panicked))
-        .layer(middleware::from_fn(dialect::speak))
+        .layer(middleware::from_fn_with_state(gateway.clone(), dialect::speak))
         .layer(middleware::from_fn_with_state(gateway.clone(), correlation::correlate))
         .with_state(gateway)
 }
