@@ -5,13 +5,17 @@
 //! speak it to providers. There are N dialects and one vocabulary between them, never N×M translations.
 
 mod arguments;
+mod data_uri;
 mod failure;
 mod fields;
+pub mod gemini;
 pub mod openai_chat;
 mod outgoing;
 mod overflow;
 mod patch;
+mod sequence;
 pub mod sse;
+mod unsaid;
 
 use std::{fmt, time::Duration};
 
@@ -148,6 +152,7 @@ pub fn served(dialect: Dialect) -> Option<&'static dyn Served> {
 pub fn called(dialect: Dialect) -> Option<&'static dyn Called> {
     match dialect {
         Dialect::OpenAiChat => Some(&openai_chat::OpenAiChat),
+        Dialect::Gemini => Some(&gemini::Gemini),
         _ => None,
     }
 }

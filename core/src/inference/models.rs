@@ -76,7 +76,8 @@ pub(super) fn decode(body: &[u8], list: ModelList) -> Result<Vec<Model>> {
     let Some(Value::Array(items)) = object.remove(list.items) else { return Err(unreadable()) };
     let model = |item: Value| {
         let Value::Object(mut description) = item else { return None };
-        let id = description.get(list.id)?.as_str()?.to_owned();
+        let id = description.get(list.id)?.as_str()?;
+        let id = id.strip_prefix(list.prefix).unwrap_or(id).to_owned();
         if list.id != "id" {
             description.insert("id".into(), id.as_str().into());
         }

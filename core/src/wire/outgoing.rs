@@ -86,11 +86,13 @@ pub struct ModelList {
     pub items: &'static str,
     /// The field of a model that is its name.
     pub id: &'static str,
+    /// What stands in front of each name there, but is no part of it.
+    pub prefix: &'static str,
 }
 
 impl Default for ModelList {
     /// OpenAI's, which Anthropic and most servers share.
     fn default() -> Self {
-        Self { path: "models", items: "data", id: "id" }
+        Self { path: "models", items: "data", id: "id", prefix: "" }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod conformance;
 pub mod fakes;
+pub mod reading;
 
 #[cfg(feature = "servers")]
 pub mod lambda;
