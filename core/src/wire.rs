@@ -9,6 +9,8 @@ mod data_uri;
 mod failure;
 mod fields;
 pub mod gemini;
+mod ndjson;
+pub mod ollama;
 pub mod openai_chat;
 mod outgoing;
 mod overflow;
@@ -153,6 +155,7 @@ pub fn called(dialect: Dialect) -> Option<&'static dyn Called> {
     match dialect {
         Dialect::OpenAiChat => Some(&openai_chat::OpenAiChat),
         Dialect::Gemini => Some(&gemini::Gemini),
+        Dialect::Ollama => Some(&ollama::Ollama),
         _ => None,
     }
 }

@@ -1,0 +1,7 @@
+//! Ollama's own API, as we call it.
+
+#![cfg(test)]
+
+mod answers;
+mod embeddings;
+mod requests;
