@@ -87,6 +87,11 @@ pub enum Event {
     },
     /// Nothing new, but the provider is alive.
     Ping,
+    /// Nothing new, but the provider has read so much of the prompt.
+    Progress {
+        /// Of a hundred.
+        percent: u8,
+    },
 }
 
 /// What a part is.

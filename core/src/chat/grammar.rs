@@ -1,6 +1,6 @@
 //! Which sequences of events are an answer.
 //!
-//! 1. `Start` comes first, once. (`Ping` may come anywhere, even before.)
+//! 1. `Start` comes first, once. (`Ping` and `Progress` may come anywhere, even before.)
 //! 2. Within a choice, parts have the indices 0, 1, 2, … in order, and one is open at a time.
 //! 3. A delta names the open part and is of its kind; a signature ends a reasoning part.
 //! 4. `Finish` comes once per choice, with no part open; nothing of that choice follows it.
@@ -49,7 +49,7 @@ impl Grammar {
     /// Takes the next event, or says which rule it breaks.
     pub fn check(&mut self, event: &Event) -> Result<(), Violation> {
         match event {
-            Event::Ping => return Ok(()),
+            Event::Ping | Event::Progress { .. } => return Ok(()),
             Event::Start { .. } if self.started => return Err(Violation("a second start")),
             Event::Start { .. } => self.started = true,
             _ if !self.started => return Err(Violation("an event before the start")),

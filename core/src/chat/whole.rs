@@ -82,7 +82,7 @@ impl Whole {
                 self.dialect = Some(dialect);
                 self.extensions.0.extend(fields.0);
             }
-            Event::PartEnd { .. } | Event::Ping => {}
+            Event::PartEnd { .. } | Event::Ping | Event::Progress { .. } => {}
         }
         Ok(())
     }

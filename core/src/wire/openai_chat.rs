@@ -60,6 +60,7 @@ impl Served for OpenAiChat {
             model: request.model.clone(),
             created: opening.created,
             include_usage: request.stream.is_some_and(|options| options.include_usage),
+            show_progress: request.extensions.0.get(PROGRESS) == Some(&Value::Bool(true)),
         }))
     }
 
@@ -91,5 +92,7 @@ const REASONING: &str = "reasoning_content";
 /// The signature under thoughts. This format has no word for it; the field is the gateway's own, so
 /// that a caller can send it back.
 const SIGNATURE: &str = "reasoning_signature";
+/// What asks llama.cpp's server to tell in a stream how far it has read the prompt.
+const PROGRESS: &str = "return_progress";
 /// Under which extension fields of a message (or of a streamed `delta`) are carried.
 const MESSAGE: &str = "message";

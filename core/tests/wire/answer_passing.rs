@@ -34,6 +34,7 @@ fn received(sent: &str, verbatim: Verbatim) -> String {
         model: "ours".into(),
         created: 1,
         include_usage: !verbatim.hide_usage,
+        ..EncoderOptions::default()
     });
     let mut bytes: Vec<u8> = read.chunks.iter().flat_map(|chunk| encoder.chunk(chunk)).collect();
     if let Some(error) = read.error {
@@ -49,6 +50,19 @@ fn a_sound_stream_passes_byte_for_byte() {
                 id: 4\ndata: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}],\"later\":[1.50]}\n\n\
                 data: [DONE]\n\n";
     assert_eq!(received(sent, PASS), sent);
+}
+
+#[test]
+fn progress_on_the_prompt_is_shown_to_those_who_asked() {
+    let mut progress = delta(&json!({ "role": "assistant", "content": null }));
+    progress["prompt_progress"] = json!({ "total": 200, "processed": 84 });
+    let sent = stream(&[progress, delta(&json!({ "content": "a" })), finish("stop")]);
+    let (first, rest) = sent.split_once("\n\n").expect("a chunk");
+    assert_eq!(received(&sent, PASS), format!(": prompt 42 %\n\n{rest}"));
+    let read = read_pieces([sent.as_bytes()], PASS);
+    let mut encoder =
+        AnswerEncoder::new(EncoderOptions { show_progress: true, ..EncoderOptions::default() });
+    assert_eq!(encoder.chunk(&read.chunks[0]), format!("{first}\n\n"));
 }
 
 #[test]

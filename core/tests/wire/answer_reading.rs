@@ -103,9 +103,12 @@ fn progress_on_the_prompt_is_a_sign_of_life() {
     progress["prompt_progress"] =
         json!({ "total": 910, "cache": 0, "processed": 512, "time_ms": 9 });
     progress["timings"] = json!({ "prompt_n": 512, "predicted_n": 0 });
-    let read = read(&stream(&[progress, finish("stop")]));
-    assert_eq!(read.chunks[0].events[1..], [Event::Ping]);
+    let mut odd = delta(&json!({ "content": "a" }));
+    odd["prompt_progress"] = progress["prompt_progress"].clone();
+    let read = read(&stream(&[progress, odd, finish("stop")]));
+    assert_eq!(read.chunks[0].events, [Event::Progress { percent: 56 }]);
     assert_eq!(read.whole().usage, None);
+    assert_eq!(read.parts(), [text("a")], "what is said is never taken for mere progress");
 }
 
 #[test]

@@ -74,6 +74,7 @@ fn encoder(include_usage: bool) -> AnswerEncoder {
         model: "tiny".into(),
         created: 1_700_000_000,
         include_usage,
+        ..EncoderOptions::default()
     })
 }
 

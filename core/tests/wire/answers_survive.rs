@@ -22,6 +22,7 @@ fn written(events: &[Event], at: &[Index]) -> Vec<u8> {
         model: "m".into(),
         created: 7,
         include_usage: true,
+        ..EncoderOptions::default()
     });
     let mut bytes = Vec::new();
     for range in cuts(events.len(), at) {

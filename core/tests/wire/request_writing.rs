@@ -60,6 +60,24 @@ fn the_slot_of_a_server_is_named_and_every_other_value_keeps_its_bytes() {
 }
 
 #[test]
+fn a_server_with_slots_is_asked_how_far_it_has_read() {
+    let outgoing = Outgoing { slot: Some(3), stream: true, ..OUTGOING };
+    assert!(patched(&body(""), &outgoing).contains("\"return_progress\":true"));
+    let refused = body(",\"return_progress\":false");
+    assert!(patched(&refused, &outgoing).contains("\"return_progress\":false"), "the caller wins");
+    let unasked = Outgoing { stream: true, ..OUTGOING };
+    assert!(!patched(&body(""), &unasked).contains("return_progress"));
+    let whole = Outgoing { slot: Some(3), ..OUTGOING };
+    assert!(!patched(&body(""), &whole).contains("return_progress"));
+}
+
+#[test]
+fn what_a_caller_knows_of_llama_cpp_passes() {
+    let extras = ",\"grammar\":\"root ::= \\\"a\\\"\",\"id_slot\":2,\"cache_prompt\":false,\"timings_per_token\":true";
+    assert_eq!(patched(&body(extras), &OUTGOING), body(extras));
+}
+
+#[test]
 fn a_provider_that_chooses_the_model_itself_is_not_told_one() {
     let body = "{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}";
     assert_eq!(patched(body, &Outgoing { model: "", ..OUTGOING }), body);

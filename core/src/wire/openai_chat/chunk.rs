@@ -53,17 +53,15 @@ impl Reader {
         if object.get("error").is_some_and(|error| !error.is_null()) {
             return Err(failure::decode_streamed(object));
         }
+        if let Some(progress) = progress(&object) {
+            out.events.push(progress);
+            return Ok(());
+        }
         self.start(&mut object, out);
         let choices = object.shift_remove("choices");
         let usage = usage::of(&object);
         object.shift_remove("usage");
-        let progress = object.shift_remove("prompt_progress").is_some_and(|it| !it.is_null());
-        if progress {
-            // llama.cpp, while it reads the prompt. Its timings are not final.
-            out.events.push(Event::Ping);
-        } else {
-            self.extend(object, out);
-        }
+        self.extend(object, out);
         if let Some(Value::Array(choices)) = choices {
             for (position, choice) in choices.into_iter().enumerate() {
                 if let Value::Object(choice) = choice {
@@ -71,7 +69,7 @@ impl Reader {
                 }
             }
         }
-        if let Some(usage) = usage.filter(|_| !progress) {
+        if let Some(usage) = usage {
             self.count(usage, out);
         }
         Ok(())
@@ -176,6 +174,28 @@ impl Reader {
             }
         }
     }
+}
+
+/// What llama.cpp sends while it reads the prompt: `prompt_progress`, beside which a chunk says nothing
+/// that later ones do not say again, and says it before it is final.
+fn progress(object: &Map<String, Value>) -> Option<Event> {
+    let progress = object.get("prompt_progress")?.as_object()?;
+    let choices = object.get("choices").and_then(Value::as_array);
+    if choices.into_iter().flatten().any(speaks) {
+        return None;
+    }
+    let count = |field| progress.get(field).and_then(usage::whole_number);
+    let (done, all) = (count("processed")?, count("total")?);
+    let percent = done.min(all).saturating_mul(100).checked_div(all)?;
+    Some(Event::Progress { percent: u8::try_from(percent).ok()? })
+}
+
+/// Whether a choice says more than who speaks.
+fn speaks(choice: &Value) -> bool {
+    let delta = choice.get("delta").and_then(Value::as_object);
+    let words = delta.into_iter().flatten();
+    choice.get("finish_reason").is_some_and(|reason| !reason.is_null())
+        || words.into_iter().any(|(field, value)| field != "role" && !value.is_null())
 }
 
 fn extension(choice: Option<u32>, fields: Map<String, Value>, out: &mut Out) {

@@ -23,6 +23,9 @@ pub struct EncoderOptions {
     pub created: u64,
     /// Whether the caller asked for token counts.
     pub include_usage: bool,
+    /// Whether the caller asked how far the prompt is read. Others are told in comments, which
+    /// programs do not see.
+    pub show_progress: bool,
 }
 
 /// Writes an answer: whole, or as chunks, each as one server-sent event, and `[DONE]`.
@@ -87,6 +90,10 @@ impl AnswerEncoder {
     fn event(&mut self, event: &Event, written: &mut BytesMut) {
         match event {
             Event::Ping => written.extend_from_slice(sse::KEEP_ALIVE),
+            Event::Progress { percent } => {
+                let note = format!("prompt {percent} %");
+                written.extend_from_slice(&self.keep_alive(Some(&note)));
+            }
             Event::PartStart { choice, kind, .. } => self.part(*choice, kind, written),
             Event::PartDelta { choice, delta, .. } => {
                 let delta = self.delta(*choice, delta);
@@ -179,7 +186,7 @@ impl AnswerEncoder {
     }
 
     fn object(&mut self, choices: Vec<Map<String, Value>>) -> Map<String, Value> {
-        let EncoderOptions { id, model, created, include_usage } = &self.options;
+        let EncoderOptions { id, model, created, include_usage, .. } = &self.options;
         let mut object = Map::new();
         object.insert("id".into(), id.as_str().into());
         object.insert("object".into(), "chat.completion.chunk".into());
@@ -200,7 +207,9 @@ impl Encode for AnswerEncoder {
     }
 
     fn chunk(&mut self, chunk: &Chunk) -> Bytes {
-        if let Some(verbatim) = &chunk.verbatim {
+        let hidden =
+            !self.options.show_progress && matches!(&chunk.events[..], [Event::Progress { .. }]);
+        if let Some(verbatim) = chunk.verbatim.as_ref().filter(|_| !hidden) {
             if !verbatim.is_empty() {
                 chunk.events.iter().for_each(|event| self.passed(event));
             }

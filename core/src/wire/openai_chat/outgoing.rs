@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::{format, tool, turn};
+use super::{PROGRESS, format, tool, turn};
 use crate::{
     Result,
     chat::{Dialect, Request},
@@ -57,6 +57,9 @@ fn patched(body: &Bytes, request: &Request, outgoing: &Outgoing<'_>) -> Result<B
     }
     if outgoing.stream {
         changed |= set(&mut fields, "stream", &true.into())?;
+        if asks_progress(outgoing) && !fields.contains_key(PROGRESS) {
+            changed |= set(&mut fields, PROGRESS, &true.into())?;
+        }
         let options = fields.get(STREAM_OPTIONS).map(|raw| serde_json::from_str(raw.get()));
         let mut options: Option<Fields> = options.transpose().map_err(patch::broken)?.flatten();
         if set(options.get_or_insert_default(), "include_usage", &true.into())? {
@@ -71,6 +74,11 @@ fn patched(body: &Bytes, request: &Request, outgoing: &Outgoing<'_>) -> Result<B
         changed |= remove(&mut fields, STREAM_OPTIONS);
     }
     if changed { to_bytes(&fields) } else { Ok(body.clone()) }
+}
+
+/// Only llama.cpp's server has numbered slots, and it alone is known to understand the question.
+fn asks_progress(outgoing: &Outgoing<'_>) -> bool {
+    outgoing.stream && outgoing.slot.is_some()
 }
 
 fn from_vocabulary(request: &Request, outgoing: &Outgoing<'_>) -> Map<String, Value> {
@@ -115,6 +123,9 @@ fn from_vocabulary(request: &Request, outgoing: &Outgoing<'_>) -> Map<String, Va
     }
     if let Some(slot) = outgoing.slot {
         body.insert(SLOT.into(), slot.into());
+    }
+    if asks_progress(outgoing) {
+        rest.entry(PROGRESS).or_insert(true.into());
     }
     for (field, value) in rest {
         body.entry(field).or_insert(value);
