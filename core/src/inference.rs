@@ -1,5 +1,5 @@
 //! Calling a provider: any server that speaks the OpenAI API (llama.cpp, BitNet's llama-server, vLLM,
-//! LM Studio, Ollama's /v1, OpenAI, OpenRouter, DeepSeek, Zhipu, Vercel, Google's compatible endpoint).
+//! LM Studio, OpenAI, OpenRouter, DeepSeek, Zhipu, Vercel) or another dialect that [`wire`] can speak.
 //!
 //! Nothing of what a provider sends is trusted: statuses, bodies and silences all have limits, and the
 //! gateway's own credential is struck out of whatever comes back.

@@ -13,9 +13,12 @@ use std::time::Duration;
 pub use models::{LocalModel, ModelList};
 pub use source::CatalogSource;
 use value::Value;
-pub use value::{Auth, Headers, LogFormat, Prices, Secret, Size};
+pub use value::{Headers, LogFormat, Prices, Secret, Size};
 
-use crate::{Code, Error, Result};
+use crate::{
+    Code, Error, Result,
+    catalog::{Api, AuthStyle},
+};
 
 /// One setting, for help texts and look-ups.
 #[derive(Clone, Copy, Debug)]
@@ -76,11 +79,13 @@ settings! {
     config: Option<CatalogSource>, "config", "FILE", None,
         "The catalog of providers, models and routes: a YAML file, or the YAML itself if the value has a line break. Instead of an upstream.";
     upstream: Option<String>, "upstream", "URL", None,
-        "Base URL of an OpenAI-compatible server, ending in /v1. Models pass through by name.";
+        "Base URL of a provider, below which its API has its paths. Models pass through by name.";
+    upstream_api: Api, "upstream-api", "API", Some("openai"),
+        "Which API the upstream speaks, and where: openai (https://api.openai.com/v1, and every compatible server), openai-responses (the same), anthropic (https://api.anthropic.com/v1), gemini (https://generativelanguage.googleapis.com/v1beta) or ollama (http://127.0.0.1:11434).";
     upstream_api_key: Option<Secret>, "upstream-api-key", "KEY", None,
         "The credential for the upstream. Never shown to callers, in errors or in logs.";
-    upstream_auth: Auth, "upstream-auth", "SCHEME", Some("bearer"),
-        "How the upstream wants its credential: bearer, x-api-key or none.";
+    upstream_auth: Option<AuthStyle>, "upstream-auth", "SCHEME", None,
+        "How the upstream wants its credential: bearer, x-api-key, x-goog-api-key, query-key or none. Unset, as its API does: x-api-key for anthropic, x-goog-api-key for gemini, bearer for the others.";
     upstream_headers: Headers, "upstream-headers", "JSON", Some("{}"),
         "Further headers for the upstream, as a JSON object of strings.";
     upstream_proxy: Option<Secret>, "upstream-proxy", "URL", None,
@@ -244,6 +249,7 @@ mod tests {
             ("DORMOUSE_PRICES", r#"{"m": {"input": "-1", "output": "1"}}"#),
             ("DORMOUSE_PRICES", r#"{"m": {"inputs": "1"}}"#),
             ("DORMOUSE_UPSTREAM", "localhost:8080"),
+            ("DORMOUSE_UPSTREAM_API", "chat"),
             ("DORMOUSE_UPSTREAM_AUTH", "basic"),
             ("DORMOUSE_UPSTREAM_HEADERS", r#"{"x y": "1"}"#),
             ("DORMOUSE_API_KEY", "short"),

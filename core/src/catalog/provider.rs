@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::shape::words;
 use crate::{
+    chat::Dialect,
     money::Price,
     settings::{Headers, Secret},
     wire::MaxTokensField,
@@ -65,6 +66,17 @@ words! {
 }
 
 impl Api {
+    /// The wire format of its chat.
+    pub fn dialect(self) -> Dialect {
+        match self {
+            Self::OpenAi => Dialect::OpenAiChat,
+            Self::OpenAiResponses => Dialect::OpenAiResponses,
+            Self::Anthropic => Dialect::Anthropic,
+            Self::Gemini => Dialect::Gemini,
+            Self::Ollama => Dialect::Ollama,
+        }
+    }
+
     /// How a provider with this API wants its credential, if nothing else is said.
     ///
     /// Sources: the "Authentication" pages of OpenAI's, Anthropic's and Google's API references;

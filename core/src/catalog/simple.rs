@@ -6,12 +6,12 @@ use super::{
     Catalog,
     kinds::{BaseUrl, Hidden},
     model::Place,
-    provider::{Api, AuthStyle, Credential, CredentialStrategy, Provider},
+    provider::{Credential, CredentialStrategy, Provider},
     read::Word as _,
 };
 use crate::{
     Error, Result,
-    settings::{Auth, Secret, Settings},
+    settings::{Secret, Settings},
 };
 
 /// What the upstream of the settings is called.
@@ -44,16 +44,13 @@ fn upstream(settings: &Settings) -> Result<Option<Provider>> {
     let secret = settings.upstream_api_key.as_ref().map(Secret::expose);
     let secret = secret.map(Hidden::parse).transpose();
     let secret = secret.map_err(|why| wrong("DORMOUSE_UPSTREAM_API_KEY", why))?;
+    let api = settings.upstream_api;
     let credential = |secret| Credential { name: UPSTREAM.to_owned(), secret, weight: 1 };
     Ok(Some(Provider {
         name: UPSTREAM.to_owned(),
-        api: Api::OpenAi,
+        api,
         base_url: url.0,
-        auth: match settings.upstream_auth {
-            Auth::Bearer => AuthStyle::Bearer,
-            Auth::ApiKey => AuthStyle::XApiKey,
-            Auth::None => AuthStyle::None,
-        },
+        auth: settings.upstream_auth.unwrap_or(api.usual_auth()),
         credentials: secret.and_then(|secret| secret.0).map(credential).into_iter().collect(),
         credential_strategy: CredentialStrategy::RoundRobin,
         headers: settings.upstream_headers.clone(),

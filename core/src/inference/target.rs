@@ -10,7 +10,7 @@ use http::{
 
 use crate::{
     Code, Error, Result,
-    catalog::{self, Api, AuthStyle, Credential},
+    catalog::{self, AuthStyle, Credential},
     chat::Dialect,
     ports::Lease,
     settings::{Secret, Settings},
@@ -33,6 +33,8 @@ pub struct Target {
     secret: Option<Secret>,
     header_secrets: Vec<String>,
     headers: HeaderMap,
+    /// What is added to the query of every call.
+    query: Option<String>,
     pub(super) first_byte_timeout: Duration,
     pub(super) idle_timeout: Duration,
     /// The slot that is to answer, if the server has numbered ones.
@@ -53,7 +55,7 @@ impl Target {
             query = show(credential, provider.auth, &mut headers)?;
         }
         Ok(Self {
-            dialect: dialect(provider.api),
+            dialect: provider.api.dialect(),
             base: provider.base_url.clone(),
             query,
             max_tokens_field: provider.max_tokens_field,
@@ -76,11 +78,11 @@ impl Target {
         Self {
             dialect: Dialect::OpenAiChat,
             base: lease.base_url.trim_end_matches('/').to_owned(),
-            query: None,
             max_tokens_field: None,
             secret: None,
             header_secrets: Vec::new(),
             headers,
+            query: None,
             first_byte_timeout: settings.upstream_first_byte_timeout,
             idle_timeout: settings.upstream_idle_timeout,
             slot: lease.slot,
@@ -156,14 +158,4 @@ fn show(
     value.set_sensitive(true);
     headers.insert(name, value);
     Ok(None)
-}
-
-fn dialect(api: Api) -> Dialect {
-    match api {
-        Api::OpenAi => Dialect::OpenAiChat,
-        Api::OpenAiResponses => Dialect::OpenAiResponses,
-        Api::Anthropic => Dialect::Anthropic,
-        Api::Gemini => Dialect::Gemini,
-        Api::Ollama => Dialect::Ollama,
-    }
 }

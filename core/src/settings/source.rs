@@ -2,9 +2,9 @@
 
 use super::{
     Settings,
-    value::{Auth, Prices, Secret, Value},
+    value::{Prices, Secret, Value},
 };
-use crate::{Error, Result};
+use crate::{Error, Result, catalog::Api};
 
 /// Where a catalog is. `Debug` does not show its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,10 +44,11 @@ pub(super) fn check(settings: &Settings) -> Result<()> {
             "list it under the provider's `credentials`",
         ),
         (
-            "DORMOUSE_UPSTREAM_AUTH",
-            settings.upstream_auth != Auth::Bearer,
-            "set the provider's `auth`",
+            "DORMOUSE_UPSTREAM_API",
+            settings.upstream_api != Api::default(),
+            "set the provider's `api`",
         ),
+        ("DORMOUSE_UPSTREAM_AUTH", settings.upstream_auth.is_some(), "set the provider's `auth`"),
         (
             "DORMOUSE_UPSTREAM_HEADERS",
             !settings.upstream_headers.0.is_empty(),

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use crate::money::{Dollars, Price};
+use crate::{
+    catalog::{Api, AuthStyle},
+    money::{Dollars, Price},
+};
 
 /// The longest duration that can be set: a hundred years.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
@@ -44,17 +47,6 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")
     }
-}
-
-/// How a provider wants its credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Auth {
-    /// `Authorization: Bearer …` (RFC 6750).
-    Bearer,
-    /// `x-api-key: …`.
-    ApiKey,
-    /// No credential.
-    None,
 }
 
 /// How log lines look.
@@ -170,15 +162,25 @@ impl Value for Duration {
     }
 }
 
-impl Value for Auth {
+impl Value for Api {
     fn parse(text: Option<&str>) -> Result<Self, String> {
-        match String::parse(text)?.as_str() {
-            "bearer" => Ok(Self::Bearer),
-            "x-api-key" => Ok(Self::ApiKey),
-            "none" => Ok(Self::None),
-            other => Err(format!("`{other}` is not one of bearer, x-api-key, none")),
-        }
+        word(text, Self::ALL, Self::as_str)
     }
+}
+
+impl Value for AuthStyle {
+    fn parse(text: Option<&str>) -> Result<Self, String> {
+        word(text, Self::ALL, Self::as_str)
+    }
+}
+
+fn word<T: Copy>(text: Option<&str>, all: &[T], word: fn(T) -> &'static str) -> Result<T, String> {
+    let text = String::parse(text)?;
+    let found = all.iter().copied().find(|it| word(*it) == text);
+    found.ok_or_else(|| {
+        let words: Vec<&str> = all.iter().copied().map(word).collect();
+        format!("`{text}` is not one of {}", words.join(", "))
+    })
 }
 
 impl Value for LogFormat {

@@ -69,11 +69,12 @@ pub(in crate::wire) fn decode_streamed(object: Map<String, Value>) -> Error {
     patient(error, None)
 }
 
-fn refused_credential() -> Error {
+pub(super) fn refused_credential() -> Error {
     Error::new(Code::UpstreamCredential, "the provider refused the gateway's credential")
 }
 
-fn patient(error: Error, retry_after: Option<Duration>) -> Error {
+/// Says how long to wait, where the provider does or asks for patience.
+pub(super) fn patient(error: Error, retry_after: Option<Duration>) -> Error {
     match (error.code(), retry_after) {
         (_, Some(delay)) => error.retry_after(delay),
         (Code::UpstreamRateLimited | Code::UpstreamUnavailable, None) => {

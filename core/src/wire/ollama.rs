@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Call, Called, Decode, ModelList, Outgoing, Verbatim, openai_chat};
+use super::{Call, Called, Decode, ModelList, Outgoing, Verbatim, failure};
 use crate::{
     Error, Result,
     chat::{Chunk, Request},
@@ -49,7 +49,7 @@ impl Called for Ollama {
 
     /// `{"error": "…"}`, which is one of the forms that servers of the OpenAI format use.
     fn decode_error(&self, status: u16, retry_after: Option<Duration>, body: &[u8]) -> Error {
-        openai_chat::decode_error(status, retry_after, body)
+        failure::decode_error(status, retry_after, body)
     }
 
     fn models(&self) -> ModelList {

@@ -7,9 +7,6 @@ use serde_json::{Map, Value};
 
 use crate::{Code, Error, wire::failure};
 
-/// How long to wait where a provider asks for patience without saying how much.
-const DEFAULT_RETRY: Duration = Duration::from_secs(1);
-
 /// Reads an answer with an error status. What is no `rpc.Status`, a proxy wrote.
 pub(super) fn decode(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Error {
     let object = match serde_json::from_slice(body) {
@@ -34,29 +31,20 @@ pub(super) fn decode(status: u16, retry_after: Option<Duration>, body: &[u8]) ->
 /// Reads the error object itself, as it also comes in the middle of a stream.
 pub(super) fn from_status(mut error: Map<String, Value>, retry_after: Option<Duration>) -> Error {
     let details = error.get("details").and_then(Value::as_array).cloned().unwrap_or_default();
+    let delay = retry_after.or_else(|| details.iter().find_map(retry_delay));
     let code = code(&error, &details);
+    // What is said about a wrong key may quote it. What a key may not do is worth knowing.
+    if code == Code::UpstreamCredential && error.get("status") != Some(&"PERMISSION_DENIED".into())
+    {
+        return failure::refused_credential();
+    }
     let message = match error.shift_remove("message") {
-        // It may quote the key.
-        _ if code == Code::UpstreamCredential => {
-            "the provider refused the gateway's credential".to_owned()
-        }
         Some(Value::String(message)) => message,
         _ => "the provider failed without saying why".to_owned(),
     };
     // A number, which clients of other dialects do not expect of a code; the status says the same.
     error.shift_remove("code");
-    if code == Code::UpstreamCredential {
-        error.shift_remove("details");
-    }
-    let told = Error::new(code, message).with_details(error);
-    let delay = retry_after.or_else(|| details.iter().find_map(retry_delay));
-    match (code, delay) {
-        (_, Some(delay)) => told.retry_after(delay),
-        (Code::UpstreamRateLimited | Code::UpstreamUnavailable, None) => {
-            told.retry_after(DEFAULT_RETRY)
-        }
-        _ => told,
-    }
+    failure::patient(Error::new(code, message).with_details(error), delay)
 }
 
 /// A wrong key is answered 400 `INVALID_ARGUMENT`, with the reason in the details.

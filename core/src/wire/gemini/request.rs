@@ -1,13 +1,12 @@
 //! Writing a request.
 
-use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::{contents, thinking, tool};
 use crate::{
-    Code, Error, Result,
+    Error, Result,
     chat::{Dialect, OutputFormat, Request},
-    wire::{Call, Outgoing, unsaid::refuse_unsaid},
+    wire::{Call, Outgoing, patch, unsaid::refuse_unsaid},
 };
 
 /// Fields of Gemini's own that a caller of another dialect may add to its request.
@@ -27,10 +26,7 @@ pub(super) fn encode(request: &Request, outgoing: &Outgoing<'_>) -> Result<Call>
             body.insert(field.into(), value.clone());
         }
     }
-    let body = serde_json::to_vec(&body).map_err(|error| {
-        Error::new(Code::Internal, "the request cannot be written").caused_by(error)
-    })?;
-    Ok(Call::new(path, Bytes::from(body)))
+    Ok(Call::new(path, patch::to_bytes(&body)?))
 }
 
 /// The model is part of the path, so it may not lead elsewhere. A name with a slash

@@ -10,7 +10,7 @@ use crate::{
     Code, Error, Result,
     chat::{Chunk, Dialect, Event, Extensions, FinishReason, Source, Usage},
     wire::{
-        Decode, ndjson,
+        Decode, failure, ndjson,
         sequence::{CallIds, Sequence, ToolCall, Voice},
     },
 };
@@ -106,9 +106,8 @@ impl Default for Reader {
 
 impl Reader {
     fn read(&mut self, mut object: Map<String, Value>, events: &mut Vec<Event>) -> Result<()> {
-        if let Some(error) = object.get("error").filter(|error| !error.is_null()) {
-            let message = error.as_str().map_or_else(|| error.to_string(), str::to_owned);
-            return Err(Error::new(Code::UpstreamFailed, message));
+        if object.get("error").is_some_and(|error| !error.is_null()) {
+            return Err(failure::decode_streamed(object));
         }
         let Some(mut sequence) = self.sequence.take() else { return Ok(()) };
         if !self.started {

@@ -3,8 +3,12 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{answer, request};
-use crate::{Code, Error, Result, chat::Usage, wire::Call};
+use super::answer;
+use crate::{
+    Code, Error, Result,
+    chat::Usage,
+    wire::{Call, patch},
+};
 
 /// What is to be embedded.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -51,7 +55,7 @@ pub fn encode(request: &EmbedRequest<'_>) -> Result<Call> {
         ("keep_alive", request.keep_alive.clone()),
     ];
     body.extend(rest.into_iter().filter_map(|(field, value)| Some((field.to_owned(), value?))));
-    request::post("api/embed", &body)
+    Ok(Call::new("api/embed", patch::to_bytes(&body)?))
 }
 
 /// Reads an answer.

@@ -1,14 +1,13 @@
 //! Writing a request.
 
-use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::message;
 use crate::{
-    Code, Error, Result,
+    Error, Result,
     chat::{Dialect, OutputFormat, ReasoningOptions, Request, Tool, ToolChoice},
     wire::{
-        Call, Outgoing,
+        Call, Outgoing, patch,
         unsaid::{refuse_unsaid, unsaid},
     },
 };
@@ -54,15 +53,7 @@ pub(super) fn encode(request: &Request, outgoing: &Outgoing<'_>) -> Result<Call>
     }
     // Ollama streams unless told otherwise.
     put("stream", Some(outgoing.stream.into()));
-    post("api/chat", &body)
-}
-
-/// A call of `path` with this body.
-pub(super) fn post(path: &str, body: &Map<String, Value>) -> Result<Call> {
-    let body = serde_json::to_vec(body).map_err(|error| {
-        Error::new(Code::Internal, "the request cannot be written").caused_by(error)
-    })?;
-    Ok(Call::new(path, Bytes::from(body)))
+    Ok(Call::new("api/chat", patch::to_bytes(&body)?))
 }
 
 fn options(request: &Request, outgoing: &Outgoing<'_>) -> Result<Map<String, Value>> {
