@@ -7,6 +7,7 @@
 //! | [`error`]     | the one error type, its codes, and what a caller can do about each   |
 //! | [`money`]     | integer nano-dollars and the prices of models                        |
 //! | [`chat`]      | the vocabulary: requests, messages, events, usage, their grammar     |
+//! | [`parse`]     | thoughts and tool calls that models print as text                     |
 //! | [`ports`]     | the traits through which the gateway reaches the outside             |
 //! | [`memory`]    | in-process implementation of the storage port                        |
 //! | [`alarm`]     | a timer that is set again and again                                  |
@@ -33,6 +34,7 @@ pub mod inference;
 pub mod keys;
 pub mod memory;
 pub mod money;
+pub mod parse;
 pub mod ports;
 pub mod settings;
 pub mod telemetry;

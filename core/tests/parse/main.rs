@@ -1,0 +1,10 @@
+//! What models print, read as what they meant.
+
+#![cfg(test)]
+
+mod any_text;
+mod bounds;
+mod corpus;
+
+mod events;
+mod reader;
