@@ -4,6 +4,7 @@
 //! Nothing of what a provider sends is trusted: statuses, bodies and silences all have limits, and the
 //! gateway's own credential is struck out of whatever comes back.
 
+mod adapt;
 mod deadline;
 mod health;
 mod local;
@@ -96,10 +97,8 @@ impl Provider {
             slot: self.target.slot,
         };
         let format = self.format().map_err(Unanswered::refused)?;
-        let wire = format
-            .encode_request(request, &outgoing)
-            .and_then(|call| self.target.post(call, outgoing.stream))
-            .map_err(Unanswered::refused)?;
+        let free_text = format.free_text_tools();
+        let wire = self.write(request, format, &outgoing).map_err(Unanswered::refused)?;
         let response = self.head(wire, format, deadline, self.target.first_byte_timeout).await?;
         let same = request.original.as_ref().is_some_and(|it| it.dialect == self.dialect());
         // A server may stream unasked, or answer whole when asked to stream; then its bytes are not
@@ -108,13 +107,25 @@ impl Provider {
             let hide_usage = request.stream.is_some_and(|options| !options.include_usage);
             let pass = same && request.stream.is_some();
             let decoder = format.decoder(Verbatim { pass, hide_usage });
-            return Ok(self.streamed(response.into_body(), decoder, deadline.clone()));
+            let chunks = self.streamed(response.into_body(), decoder, deadline.clone());
+            return Ok(adapt::answer(request, free_text, chunks));
         }
         let pass = same && request.stream.is_none();
         let body = self.collect(response.into_body(), deadline, MAX_ANSWER_BYTES).await;
         let chunk = body.and_then(|body| format.decode_answer(body, pass));
         let chunk = chunk.map_err(|error| Unanswered::broken(self.clean(error)))?;
-        Ok(stream::iter([Ok(chunk)]).boxed())
+        Ok(adapt::answer(request, free_text, stream::iter([Ok(chunk)]).boxed()))
+    }
+
+    /// Writes a request, adapted to what its dialect can say.
+    fn write(
+        &self,
+        request: &Request,
+        format: &dyn Called,
+        outgoing: &Outgoing<'_>,
+    ) -> Result<http::Request<Bytes>> {
+        let adapted = adapt::request(request, self.dialect(), format.free_text_tools());
+        self.target.post(format.encode_request(&adapted, outgoing)?, outgoing.stream)
     }
 
     /// How its dialect is spoken.

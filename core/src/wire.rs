@@ -12,6 +12,7 @@ pub mod gemini;
 mod ndjson;
 pub mod ollama;
 pub mod openai_chat;
+pub mod openai_responses;
 mod outgoing;
 mod overflow;
 mod patch;
@@ -93,6 +94,12 @@ pub trait Called: fmt::Debug + Sync {
     /// says, [`Code::Internal`](crate::Code::Internal) if the original is not what it was when decoded.
     fn encode_request(&self, request: &Request, outgoing: &Outgoing<'_>) -> Result<Call>;
 
+    /// Whether the dialect has tools that take free text. Where it has none, such a tool is sent as a
+    /// function with one field.
+    fn free_text_tools(&self) -> bool {
+        false
+    }
+
     /// Whether a body of this content type is a streamed answer.
     fn is_stream(&self, content_type: &str) -> bool {
         content_type.trim_start().starts_with("text/event-stream")
@@ -146,6 +153,7 @@ pub trait Decode: fmt::Debug + Send {
 pub fn served(dialect: Dialect) -> Option<&'static dyn Served> {
     match dialect {
         Dialect::OpenAiChat => Some(&openai_chat::OpenAiChat),
+        Dialect::OpenAiResponses => Some(&openai_responses::OpenAiResponses),
         _ => None,
     }
 }
@@ -156,6 +164,7 @@ pub fn called(dialect: Dialect) -> Option<&'static dyn Called> {
         Dialect::OpenAiChat => Some(&openai_chat::OpenAiChat),
         Dialect::Gemini => Some(&gemini::Gemini),
         Dialect::Ollama => Some(&ollama::Ollama),
+        Dialect::OpenAiResponses => Some(&openai_responses::OpenAiResponses),
         _ => None,
     }
 }

@@ -67,7 +67,7 @@ impl Whole {
                 (self.id, self.model, self.created) = (id, model, created);
             }
             Event::PartStart { choice, kind, .. } => {
-                self.choices.entry(choice).or_default().parts.push(empty(kind));
+                self.choices.entry(choice).or_default().parts.push(Part::begun(kind));
             }
             Event::PartDelta { choice, delta, .. } => self.open_part(choice, delta)?,
             Event::Finish { choice, reason } => {
@@ -89,19 +89,39 @@ impl Whole {
 
     fn open_part(&mut self, choice: u32, delta: Delta) -> Result<()> {
         let parts = &mut self.choices.entry(choice).or_default().parts;
-        match (parts.last_mut(), delta) {
-            (Some(Part::Text { text, .. }), Delta::Text(more))
-            | (Some(Part::Reasoning { text, .. }), Delta::Reasoning(more))
-            | (Some(Part::Refusal { text }), Delta::Refusal(more))
-            | (Some(Part::ToolCall { arguments: text, .. }), Delta::Arguments(more)) => {
+        let fits = parts.last_mut().is_some_and(|part| part.extend(delta));
+        if fits { Ok(()) } else { Err(Error::new(Code::Internal, "a delta without its part")) }
+    }
+}
+
+impl Part {
+    /// A part that begins.
+    pub(crate) fn begun(kind: PartKind) -> Self {
+        match kind {
+            PartKind::Text => Self::Text { text: String::new(), cache: None },
+            PartKind::Reasoning => thoughts(false),
+            PartKind::Redacted => thoughts(true),
+            PartKind::Refusal => Self::Refusal { text: String::new() },
+            PartKind::ToolCall { id, name, custom } => {
+                Self::ToolCall { id, name, arguments: String::new(), custom }
+            }
+            PartKind::Other { dialect, value } => Self::Other { dialect, value },
+        }
+    }
+
+    /// Adds what comes next. Says whether it is of the part's kind; if not, nothing is changed.
+    pub(crate) fn extend(&mut self, delta: Delta) -> bool {
+        match (self, delta) {
+            (Self::Text { text, .. }, Delta::Text(more))
+            | (Self::Reasoning { text, .. }, Delta::Reasoning(more))
+            | (Self::Refusal { text }, Delta::Refusal(more))
+            | (Self::ToolCall { arguments: text, .. }, Delta::Arguments(more)) => {
                 text.push_str(&more);
             }
-            (Some(Part::Reasoning { signature, .. }), Delta::Signature(more)) => {
-                *signature = Some(more);
-            }
-            _ => return Err(Error::new(Code::Internal, "a delta without its part")),
+            (Self::Reasoning { signature, .. }, Delta::Signature(more)) => *signature = Some(more),
+            _ => return false,
         }
-        Ok(())
+        true
     }
 }
 
@@ -120,19 +140,6 @@ fn merge(fields: &mut Map<String, Value>, more: Map<String, Value>) {
                 fields.insert(field, value);
             }
         }
-    }
-}
-
-fn empty(kind: PartKind) -> Part {
-    match kind {
-        PartKind::Text => Part::Text { text: String::new(), cache: None },
-        PartKind::Reasoning => thoughts(false),
-        PartKind::Redacted => thoughts(true),
-        PartKind::Refusal => Part::Refusal { text: String::new() },
-        PartKind::ToolCall { id, name, custom } => {
-            Part::ToolCall { id, name, arguments: String::new(), custom }
-        }
-        PartKind::Other { dialect, value } => Part::Other { dialect, value },
     }
 }
 

@@ -33,8 +33,6 @@ pub struct Target {
     secret: Option<Secret>,
     header_secrets: Vec<String>,
     headers: HeaderMap,
-    /// What is added to the query of every call.
-    query: Option<String>,
     pub(super) first_byte_timeout: Duration,
     pub(super) idle_timeout: Duration,
     /// The slot that is to answer, if the server has numbered ones.

@@ -43,6 +43,21 @@ pub(in crate::wire) fn require<T: DeserializeOwned>(
     take(from, field, at)?.ok_or_else(|| missing(&join(at, field)))
 }
 
+/// Checks that a number is from `least` to `most`.
+pub(in crate::wire) fn within(
+    field: &str,
+    value: Option<f64>,
+    least: f64,
+    most: f64,
+) -> Result<Option<f64>> {
+    match value {
+        Some(value) if !(least..=most).contains(&value) => {
+            Err(Error::invalid(field, format!("`{field}` must be from {least} to {most}")))
+        }
+        value => Ok(value),
+    }
+}
+
 /// The refusal of a request without the field `at`.
 pub(in crate::wire) fn missing(at: &str) -> Error {
     Error::invalid(at, format!("`{at}` is required"))

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use crate::chat::Request;
 
 /// What the gateway decides about a request on its way out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Outgoing<'a> {
     /// The model, by the provider's name. Empty: the provider chooses.
     pub model: &'a str,

@@ -5,6 +5,7 @@
 //! | path                        | module         |
 //! |-----------------------------|----------------|
 //! | `POST /v1/chat/completions` | `answer`       |
+//! | `POST /v1/responses`        | `answer`       |
 //! | `/v1/models[/{id}[/wake]]`  | `models`       |
 //! | `/v1/keys[/{id}]`           | `keys`         |
 //! | `GET /v1/receipts[/{id}]`   | `receipts`     |
@@ -35,6 +36,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub fn router(gateway: Gateway) -> Router {
     Router::new()
         .route("/v1/chat/completions", post(answer::answer))
+        .route("/v1/responses", post(answer::answer))
         .route("/v1/models", get(models::list))
         // Model ids contain slashes (`org/model`).
         .route("/v1/models/{*id}", get(models::one).post(models::act))

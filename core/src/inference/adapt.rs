@@ -1,0 +1,160 @@
+//! What a provider's dialect cannot say, said otherwise, and its answer told back.
+//!
+//! Tools that take free text become functions with one field. What only the caller's dialect has a word for
+//! (what a provider's own tools did, a choice among them) stays behind.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use futures::StreamExt;
+use serde_json::{Value, json};
+
+use crate::chat::{
+    Chunk, ChunkStream, Delta, Dialect, Event, Message, Part, PartKind, Request, Tool, ToolChoice,
+};
+
+/// The field of a function that stands for a tool's free text.
+const INPUT: &str = "input";
+
+/// `request` as a provider of `dialect` can be asked. `free_text`: the dialect has tools that take it.
+pub(super) fn request(request: &Request, dialect: Dialect, free_text: bool) -> Cow<'_, Request> {
+    let passes = request.original.as_ref().is_some_and(|original| original.dialect == dialect);
+    if passes || fits(request, dialect, free_text) {
+        return Cow::Borrowed(request);
+    }
+    let mut adapted = request.clone();
+    if !free_text {
+        adapted.tools.iter_mut().filter(|tool| tool.custom).for_each(as_function);
+        let parts = adapted.messages.iter_mut().flat_map(|message| &mut message.parts);
+        parts.for_each(as_object);
+    }
+    if request.dialect != dialect {
+        adapted.tools.retain(|tool| !tool.name.is_empty());
+        if matches!(adapted.tool_choice, Some(ToolChoice::Other(_))) || adapted.tools.is_empty() {
+            adapted.tool_choice = None;
+        }
+    }
+    for message in &mut adapted.messages {
+        message.parts.retain(|part| !foreign(part, dialect));
+    }
+    // What had nothing else to say is not said at all.
+    let silenced = |old: &Message, new: &Message| new.parts.is_empty() && !old.parts.is_empty();
+    let silent: BTreeSet<usize> = (0..)
+        .zip(request.messages.iter().zip(&adapted.messages))
+        .filter_map(|(place, (old, new))| silenced(old, new).then_some(place))
+        .collect();
+    let mut place = 0..;
+    adapted.messages.retain(|_| place.next().is_none_or(|place| !silent.contains(&place)));
+    Cow::Owned(adapted)
+}
+
+fn fits(request: &Request, dialect: Dialect, free_text: bool) -> bool {
+    let other = request.dialect != dialect
+        && (matches!(request.tool_choice, Some(ToolChoice::Other(_)))
+            || request.tools.iter().any(|tool| tool.name.is_empty()));
+    let mut parts = request.messages.iter().flat_map(|message| &message.parts);
+    !other
+        && (free_text || !request.tools.iter().any(|tool| tool.custom))
+        && !parts.any(|part| {
+            foreign(part, dialect)
+                || (!free_text && matches!(part, Part::ToolCall { custom: true, .. }))
+        })
+}
+
+/// Whether only another dialect has a word for it.
+fn foreign(part: &Part, dialect: Dialect) -> bool {
+    matches!(part, Part::Other { dialect: of, .. } if *of != dialect)
+}
+
+fn as_function(tool: &mut Tool) {
+    tool.custom = false;
+    tool.input_schema = Some(json!({
+        "type": "object",
+        "properties": { INPUT: { "type": "string" } },
+        "required": [INPUT],
+        "additionalProperties": false,
+    }));
+    let format = tool.extensions.0.get("format");
+    let text = |field: &str| format.and_then(|format| format.get(field)).and_then(Value::as_str);
+    if let Some(grammar) = text("definition") {
+        let description = tool.description.get_or_insert_default();
+        let syntax = text("syntax").unwrap_or_default();
+        description
+            .push_str(&format!("\n\nThe input must follow this {syntax} grammar:\n{grammar}"));
+    }
+}
+
+fn as_object(part: &mut Part) {
+    if let Part::ToolCall { arguments, custom: custom @ true, .. } = part {
+        *arguments = json!({ INPUT: arguments }).to_string();
+        *custom = false;
+    }
+}
+
+/// The answer of a provider that was asked with functions instead of the request's free-text tools.
+pub(super) fn answer(request: &Request, free_text: bool, chunks: ChunkStream) -> ChunkStream {
+    let names: BTreeSet<String> =
+        request.tools.iter().filter(|tool| tool.custom).map(|tool| tool.name.clone()).collect();
+    if free_text || names.is_empty() {
+        return chunks;
+    }
+    let mut calls = Calls { names, open: BTreeMap::new() };
+    chunks.map(move |chunk| chunk.map(|chunk| calls.chunk(chunk))).boxed()
+}
+
+/// The calls that stand for calls of free-text tools.
+#[derive(Debug)]
+struct Calls {
+    names: BTreeSet<String>,
+    /// What was written so far, by choice.
+    open: BTreeMap<u32, String>,
+}
+
+impl Calls {
+    fn chunk(&mut self, chunk: Chunk) -> Chunk {
+        let mut events = Vec::with_capacity(chunk.events.len());
+        for event in chunk.events {
+            self.event(event, &mut events);
+        }
+        Chunk { events, verbatim: None }
+    }
+
+    fn event(&mut self, mut event: Event, events: &mut Vec<Event>) {
+        match &mut event {
+            Event::PartStart { choice, kind: PartKind::ToolCall { name, custom, .. }, .. }
+                if self.names.contains(name) =>
+            {
+                *custom = true;
+                self.open.insert(*choice, String::new());
+            }
+            Event::PartDelta { choice, delta: Delta::Arguments(piece), .. } => {
+                if let Some(written) = self.open.get_mut(choice) {
+                    written.push_str(piece);
+                    return;
+                }
+            }
+            Event::PartEnd { choice, index } => {
+                if let Some(written) = self.open.remove(choice) {
+                    let delta = Delta::Arguments(free_text(written));
+                    events.push(Event::PartDelta { choice: *choice, index: *index, delta });
+                }
+            }
+            _ => {}
+        }
+        events.push(event);
+    }
+}
+
+/// What the model wrote into the field. A model that wrote something else meant that.
+fn free_text(arguments: String) -> String {
+    match serde_json::from_str(&arguments) {
+        Ok(Value::Object(mut fields)) => match fields.shift_remove(INPUT) {
+            Some(Value::String(text)) if fields.is_empty() => text,
+            _ => arguments,
+        },
+        Ok(Value::String(text)) => text,
+        _ => arguments,
+    }
+}

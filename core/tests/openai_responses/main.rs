@@ -1,0 +1,10 @@
+//! The OpenAI responses format in both directions.
+
+#![cfg(test)]
+
+mod answer_reading;
+mod answer_writing;
+mod answers_survive;
+mod legal;
+mod provider;
+mod transcript;
