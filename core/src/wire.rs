@@ -4,6 +4,7 @@
 //! directions, since it is served and called: [`Served`] is how callers speak it to us, [`Called`] how we
 //! speak it to providers. There are N dialects and one vocabulary between them, never N×M translations.
 
+pub mod anthropic;
 mod arguments;
 mod data_uri;
 mod failure;
@@ -13,6 +14,7 @@ mod ndjson;
 pub mod ollama;
 pub mod openai_chat;
 pub mod openai_responses;
+mod out;
 mod outgoing;
 mod overflow;
 mod patch;
@@ -154,6 +156,7 @@ pub fn served(dialect: Dialect) -> Option<&'static dyn Served> {
     match dialect {
         Dialect::OpenAiChat => Some(&openai_chat::OpenAiChat),
         Dialect::OpenAiResponses => Some(&openai_responses::OpenAiResponses),
+        Dialect::Anthropic => Some(&anthropic::Anthropic),
         _ => None,
     }
 }
@@ -165,6 +168,7 @@ pub fn called(dialect: Dialect) -> Option<&'static dyn Called> {
         Dialect::Gemini => Some(&gemini::Gemini),
         Dialect::Ollama => Some(&ollama::Ollama),
         Dialect::OpenAiResponses => Some(&openai_responses::OpenAiResponses),
+        Dialect::Anthropic => Some(&anthropic::Anthropic),
         _ => None,
     }
 }

@@ -11,7 +11,7 @@ use futures::{FutureExt, StreamExt, stream};
 use proptest::{prelude::*, sample::Index};
 
 use crate::{
-    legal::{answers, as_told, cuts},
+    legal::{answers, cuts},
     provider::{Read, read_pieces},
 };
 
@@ -31,6 +31,35 @@ fn written(events: &[Event], at: &[Index]) -> Vec<u8> {
     }
     bytes.extend_from_slice(&encoder.done());
     bytes
+}
+
+/// The answer as far as the chat format can tell it: adjacent parts of one kind run together.
+fn as_told(events: &[Event]) -> Whole {
+    let mut whole = Whole::default();
+    for event in events {
+        whole.push(event.clone()).expect("a legal sequence");
+    }
+    for choice in whole.choices.values_mut() {
+        let mut told: Vec<Part> = Vec::new();
+        for part in std::mem::take(&mut choice.parts) {
+            match (told.last_mut(), part) {
+                (Some(Part::Text { text, .. }), Part::Text { text: more, .. })
+                | (Some(Part::Refusal { text }), Part::Refusal { text: more }) => {
+                    text.push_str(&more);
+                }
+                (
+                    Some(Part::Reasoning { text, signature: signature @ None, .. }),
+                    Part::Reasoning { text: more, signature: signed, .. },
+                ) => {
+                    text.push_str(&more);
+                    *signature = signed;
+                }
+                (_, part) => told.push(part),
+            }
+        }
+        choice.parts = told;
+    }
+    whole
 }
 
 /// What remains of an answer in a single message: a text, thoughts, a refusal, calls.

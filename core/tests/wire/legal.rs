@@ -1,8 +1,7 @@
 //! Legal answers, made at random.
 
 use dormouse_core::chat::{
-    Delta, Dialect, Event, Extensions, FinishReason, Part, PartKind, Signature, Source, Usage,
-    Whole,
+    Delta, Dialect, Event, Extensions, FinishReason, PartKind, Signature, Source, Usage,
 };
 use proptest::{collection::vec, option, prelude::*, sample::Index};
 use serde_json::{Value, json};
@@ -142,35 +141,6 @@ fn interleave(lines: Vec<Vec<Event>>, picks: &[Index]) -> Vec<Event> {
         lines.retain(|line| line.len() > 0);
     }
     events
-}
-
-/// The answer as far as the chat format can tell it: adjacent parts of one kind run together.
-pub(crate) fn as_told(events: &[Event]) -> Whole {
-    let mut whole = Whole::default();
-    for event in events {
-        whole.push(event.clone()).expect("a legal sequence");
-    }
-    for choice in whole.choices.values_mut() {
-        let mut told: Vec<Part> = Vec::new();
-        for part in std::mem::take(&mut choice.parts) {
-            match (told.last_mut(), part) {
-                (Some(Part::Text { text, .. }), Part::Text { text: more, .. })
-                | (Some(Part::Refusal { text }), Part::Refusal { text: more }) => {
-                    text.push_str(&more);
-                }
-                (
-                    Some(Part::Reasoning { text, signature: signature @ None, .. }),
-                    Part::Reasoning { text: more, signature: signed, .. },
-                ) => {
-                    text.push_str(&more);
-                    *signature = signed;
-                }
-                (_, part) => told.push(part),
-            }
-        }
-        choice.parts = told;
-    }
-    whole
 }
 
 /// Places at which to cut `length` bytes, both ends included.

@@ -1,4 +1,4 @@
-//! `POST` of a request for an answer, in any dialect that is served: `/v1/chat/completions`.
+//! `POST` of a request for an answer, in any dialect that is served: `/v1/chat/completions`, `/v1/messages`.
 
 use axum::{
     Extension,

@@ -6,6 +6,7 @@
 //! |-----------------------------|----------------|
 //! | `POST /v1/chat/completions` | `answer`       |
 //! | `POST /v1/responses`        | `answer`       |
+//! | `POST /v1/messages`         | `answer`       |
 //! | `/v1/models[/{id}[/wake]]`  | `models`       |
 //! | `/v1/keys[/{id}]`           | `keys`         |
 //! | `GET /v1/receipts[/{id}]`   | `receipts`     |
@@ -37,6 +38,7 @@ pub fn router(gateway: Gateway) -> Router {
     Router::new()
         .route("/v1/chat/completions", post(answer::answer))
         .route("/v1/responses", post(answer::answer))
+        .route("/v1/messages", post(answer::answer))
         .route("/v1/models", get(models::list))
         // Model ids contain slashes (`org/model`).
         .route("/v1/models/{*id}", get(models::one).post(models::act))

@@ -3,15 +3,13 @@
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::{
-    assembly::Out,
-    chunk::{Reader, Shape},
-};
+use super::chunk::{Reader, Shape};
 use crate::{
     Code, Error, Result,
     chat::{Chunk, Event, Source},
     wire::{
         Decode, Verbatim,
+        out::Out,
         sse::{self, Frame},
     },
 };

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use crate::{
     Code, Error, Result,
     chat::{Delta, Dialect, Event, FinishReason, PartKind, Signature},
-    wire::arguments::Arguments,
+    wire::{arguments::Arguments, out::Out},
 };
 
 /// The most tool calls in one choice.
@@ -19,14 +19,6 @@ const MAX_CALLS: usize = 1024;
 const MAX_WAITING: usize = 4096;
 /// The most text that waits for an open part, in bytes.
 const MAX_WAITING_BYTES: usize = 16 << 20;
-
-/// Where events go, and whether they say exactly what the provider's bytes say.
-#[derive(Debug, Default)]
-pub(super) struct Out {
-    pub(super) events: Vec<Event>,
-    /// Something had to be mended, ignored or held back.
-    pub(super) inexact: bool,
-}
 
 /// What is said rather than called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

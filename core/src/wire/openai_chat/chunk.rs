@@ -10,13 +10,13 @@ use serde_json::{Map, Value};
 
 use super::{
     MESSAGE, REASONING, SIGNATURE,
-    assembly::{Assembly, CallPiece, Out, Voice},
+    assembly::{Assembly, CallPiece, Voice},
     usage,
 };
 use crate::{
     Code, Error, Result,
     chat::{Dialect, Event, Extensions, FinishReason, Source, Usage},
-    wire::failure,
+    wire::{failure, out::Out},
 };
 
 /// The most choices in one answer: OpenAI's limit for `n`.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{REASONING, SIGNATURE, call, part};
-use crate::chat::{Message, Part, Role};
+use crate::chat::{Dialect, Message, Part, Role};
 
 /// Writes all messages; `own`: their extensions are of this format.
 pub(super) fn encode_all(messages: &[Message], own: bool) -> Value {
@@ -15,6 +15,9 @@ fn encode(message: &Message, own: bool) -> Vec<Map<String, Value>> {
     let (results, rest): (Vec<&Part>, Vec<&Part>) =
         message.parts.iter().partition(|part| matches!(part, Part::ToolResult { .. }));
     let mut written: Vec<_> = results.iter().filter_map(|part| result(part)).collect();
+    if !rest.is_empty() && rest.iter().all(|part| is_foreign(part)) {
+        return written;
+    }
     if results.is_empty() || !rest.is_empty() {
         written.push(spoken(message.role, &rest));
     }
@@ -89,9 +92,15 @@ fn reasoning(parts: &[&Part], object: &mut Map<String, Value>) {
     }
 }
 
+/// Whether only a provider of another format understands the part.
+fn is_foreign(part: &Part) -> bool {
+    matches!(part, Part::Other { dialect, .. } if *dialect != Dialect::OpenAiChat)
+}
+
 /// One text is written as such: some servers take nothing else.
 fn content(parts: &[&Part]) -> Value {
-    match parts {
+    let parts: Vec<&Part> = parts.iter().copied().filter(|part| !is_foreign(part)).collect();
+    match parts.as_slice() {
         [] => "".into(),
         [Part::Text { text, cache: None }] => text.as_str().into(),
         parts => parts.iter().filter_map(|part| part::encode(part)).collect(),

@@ -1,0 +1,149 @@
+//! Reading a provider's answer, streamed or whole.
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+use super::reader::Reader;
+use crate::{
+    Code, Error, Result,
+    chat::{Chunk, Event},
+    wire::{
+        Decode, Verbatim, failure,
+        out::Out,
+        sse::{self, Frame},
+    },
+};
+
+/// Reads a streamed answer. Whatever the provider sends, what comes out is a sequence that
+/// [`Grammar`](crate::chat::Grammar) accepts, or an error.
+#[derive(Debug)]
+pub struct AnswerDecoder {
+    pass: bool,
+    sse: sse::Decoder,
+    reader: Reader,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Reading,
+    /// The provider said that it was done.
+    Done,
+    /// An error came after chunks that had to be returned first.
+    Failed(Option<Error>),
+}
+
+impl AnswerDecoder {
+    /// A decoder for one answer. Token counts are part of this format, so they are never hidden.
+    pub fn new(verbatim: Verbatim) -> Self {
+        Self {
+            pass: verbatim.pass,
+            sse: sse::Decoder::default(),
+            reader: Reader::default(),
+            state: State::Reading,
+        }
+    }
+
+    fn frame(&mut self, frame: Frame, chunks: &mut Vec<Chunk>) -> Result<()> {
+        let data = frame.data.trim();
+        if data.is_empty() {
+            chunks.push(Event::Ping.into());
+            return Ok(());
+        }
+        if data == "[DONE]" {
+            // Not of this format, but harmless.
+            self.state = State::Done;
+            return Ok(());
+        }
+        let event: Map<String, Value> = serde_json::from_str(data).map_err(unreadable)?;
+        let kind = event.get("type").and_then(Value::as_str).map(str::to_owned);
+        let kind = kind.or(frame.event).unwrap_or_default();
+        let mut out = Out::default();
+        if self.reader.event(&kind, event, &mut out)? {
+            // The end is written anew for every caller, so it is no part of a chunk.
+            self.state = State::Done;
+            return Ok(());
+        }
+        // Once events and bytes differ, they cannot be brought together again.
+        self.pass &= !out.inexact;
+        let verbatim = self.pass.then_some(frame.raw);
+        if !out.events.is_empty() || verbatim.is_some() {
+            chunks.push(Chunk { events: out.events, verbatim });
+        }
+        Ok(())
+    }
+}
+
+impl Decode for AnswerDecoder {
+    fn is_done(&self) -> bool {
+        !matches!(self.state, State::Reading)
+    }
+
+    fn push(&mut self, bytes: &[u8]) -> Result<Vec<Chunk>> {
+        let mut chunks = Vec::new();
+        if self.is_done() {
+            return Ok(chunks);
+        }
+        for frame in self.sse.push(bytes)? {
+            if let Err(error) = self.frame(frame, &mut chunks) {
+                if chunks.is_empty() {
+                    self.state = State::Failed(None);
+                    return Err(error);
+                }
+                self.state = State::Failed(Some(error));
+            }
+            if self.is_done() {
+                break;
+            }
+        }
+        Ok(chunks)
+    }
+
+    fn finish(&mut self) -> Result<Vec<Chunk>> {
+        let mut chunks = Vec::new();
+        if let State::Reading = self.state
+            && let Some(frame) = self.sse.finish()
+            && serde_json::from_str::<Value>(&frame.data).is_ok()
+        {
+            self.frame(frame, &mut chunks)?;
+        }
+        if let State::Done = self.state {
+            let mut out = Out::default();
+            self.reader.finish(&mut out);
+            if !out.events.is_empty() {
+                chunks.push(Chunk { events: out.events, verbatim: None });
+            }
+        }
+        let failure = match &mut self.state {
+            State::Failed(error) => error.take(),
+            // A body that ends behind the stop reason is complete.
+            State::Reading | State::Done if self.reader.finished() => return Ok(chunks),
+            State::Reading | State::Done => None,
+        };
+        Err(failure
+            .unwrap_or_else(|| Error::new(Code::UpstreamFailed, "the provider's answer broke off")))
+    }
+}
+
+/// Reads a whole answer. `pass`: the caller speaks this format too.
+///
+/// # Errors
+///
+/// The provider's own error if it sent one with a success status, [`Code::UpstreamInvalid`] if the body
+/// is no answer.
+pub fn decode_answer(body: Bytes, pass: bool) -> Result<Chunk> {
+    let object: Map<String, Value> = serde_json::from_slice(&body).map_err(unreadable)?;
+    if object.get("error").is_some_and(|error| !error.is_null()) {
+        return Err(failure::decode_streamed(object));
+    }
+    if !object.get("content").is_some_and(Value::is_array) {
+        return Err(Error::new(Code::UpstreamInvalid, "the provider's answer has no content"));
+    }
+    let (mut reader, mut out) = (Reader::default(), Out::default());
+    reader.whole(object, &mut out)?;
+    Ok(Chunk { events: out.events, verbatim: (pass && !out.inexact).then_some(body) })
+}
+
+fn unreadable(error: serde_json::Error) -> Error {
+    Error::new(Code::UpstreamInvalid, "the provider's answer cannot be read").caused_by(error)
+}
