@@ -31,7 +31,7 @@ fn one_choice(events: Vec<Event>) -> Vec<Event> {
         | Event::PartEnd { choice, .. }
         | Event::Finish { choice, .. } => *choice == 0,
         Event::Extension { .. } => false,
-        Event::Start { .. } | Event::Usage(_) | Event::Ping => true,
+        Event::Start { .. } | Event::Usage(_) | Event::Ping | Event::Progress { .. } => true,
     };
     let signed = |mut event: Event| {
         if let Event::PartDelta { delta: Delta::Signature(signature), .. } = &mut event {

@@ -88,13 +88,13 @@ impl AnswerEncoder {
             Event::PartEnd { .. } => self.next += u32::from(self.open.take().is_some()),
             Event::Finish { .. } => self.passed_end = true,
             Event::Usage(usage) => self.usage = Some(*usage),
-            Event::Extension { .. } | Event::Ping => {}
+            Event::Extension { .. } | Event::Ping | Event::Progress { .. } => {}
         }
     }
 
     fn event(&mut self, event: &Event, written: &mut BytesMut) {
         match event {
-            Event::Ping => written.extend_from_slice(&ping()),
+            Event::Ping | Event::Progress { .. } => written.extend_from_slice(&ping()),
             Event::Start { id, .. } => self.begun = Some(id.clone()),
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::PartStart { choice: 0, kind, .. } => {

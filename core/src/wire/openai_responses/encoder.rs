@@ -107,6 +107,10 @@ impl AnswerEncoder {
     fn event(&mut self, event: &Event, out: &mut BytesMut) {
         match event {
             Event::Ping => out.extend_from_slice(sse::KEEP_ALIVE),
+            Event::Progress { percent } => {
+                let note = format!("prompt {percent} %");
+                out.extend_from_slice(&self.keep_alive(Some(&note)));
+            }
             Event::Start { model, .. } => {
                 self.response.started(model);
                 self.begin(out);
