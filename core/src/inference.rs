@@ -28,7 +28,7 @@ pub use target::Target;
 use crate::{
     Code, Error, Result,
     alarm::Alarm,
-    chat::{ChunkStream, Dialect, Request},
+    chat::{Chunk, ChunkStream, Dialect, Request},
     ports::{ByteStream, Host, HttpClient},
     wire::{self, Called, Decode, Outgoing, Verbatim},
 };
@@ -194,10 +194,10 @@ impl Provider {
             let patience = this.target.idle_timeout;
             let mut alarm = Alarm::after(Arc::clone(&this.host), deadline.at_most(patience));
             while !decoder.is_done() {
-                let next = alarm.before(body.next()).await;
-                let Some(bytes) = next.unwrap_or_else(|| Some(Err(silent()))).transpose()? else { break };
+                let next = alarm.before(body.next()).await.ok_or_else(silent)?;
+                let Some(bytes) = next.transpose()? else { break };
                 alarm.set(deadline.at_most(patience));
-                for chunk in decoder.push(&bytes).map_err(|error| this.clean(error))? {
+                for chunk in joined(decoder.push(&bytes).map_err(|error| this.clean(error))?) {
                     yield chunk;
                 }
             }
@@ -232,6 +232,20 @@ impl Provider {
     fn clean(&self, error: Error) -> Error {
         self.target.secrets().fold(error, Error::without)
     }
+}
+
+/// Makes one chunk of those that arrived together, where their bytes may pass: each is a write of its
+/// own from here on.
+fn joined(chunks: Vec<Chunk>) -> Vec<Chunk> {
+    if chunks.len() < 2 || chunks.iter().any(|chunk| chunk.verbatim.is_none()) {
+        return chunks;
+    }
+    let (mut events, mut bytes) = (Vec::with_capacity(chunks.len()), BytesMut::new());
+    for chunk in chunks {
+        events.extend(chunk.events);
+        bytes.extend_from_slice(&chunk.verbatim.unwrap_or_default());
+    }
+    vec![Chunk { events, verbatim: Some(bytes.freeze()) }]
 }
 
 fn content_type(response: &Response<ByteStream>) -> &str {

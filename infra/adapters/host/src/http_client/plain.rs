@@ -15,14 +15,14 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::{Stream, ready};
 use http::{
     HeaderValue, Request, Response, Uri,
     header::HOST,
     uri::{Authority, PathAndQuery},
 };
-use http_body::Body as _;
+use http_body::{Body as _, Frame};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -30,6 +30,9 @@ use kept::Kept;
 use link::{Link, Unasked};
 use tokio::{net::TcpStream, time::timeout};
 use tower_service::Service;
+
+/// From how many bytes on no more pieces are put together.
+const TOGETHER: usize = 16 << 10;
 
 /// Why there is no answer, or no more of one.
 #[derive(Debug)]
@@ -96,7 +99,7 @@ impl PlainClient {
     ) -> Response<Body> {
         response.map(|incoming| {
             let way = server.map(|server| Way { link, server, kept: self.kept.clone() });
-            Body { way, incoming }
+            Body { way, incoming, last: None }
         })
     }
 }
@@ -117,6 +120,8 @@ fn relative(request: Request<Bytes>) -> (Uri, Request<Full<Bytes>>) {
 pub(super) struct Body {
     way: Option<Way>,
     incoming: Incoming,
+    /// The end, if it came together with what had to be returned first.
+    last: Option<Last>,
 }
 
 /// How the rest of a body comes here.
@@ -126,46 +131,67 @@ struct Way {
     kept: Kept,
 }
 
+/// How a body ended.
+type Last = Result<(), hyper::Error>;
+
 impl Body {
-    /// Data or trailers; `None` at the end.
-    fn poll_frame(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<http_body::Frame<Bytes>, hyper::Error>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) {
-            return Poll::Ready(frame);
+    /// The next piece, or the end.
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Result<Bytes, Last>> {
+        loop {
+            let mut frame = Pin::new(&mut self.incoming).poll_frame(context);
+            if let (Poll::Pending, Some(way)) = (&frame, &mut self.way) {
+                way.link.work(context);
+                frame = Pin::new(&mut self.incoming).poll_frame(context);
+            }
+            match ready!(frame).map(|frame| frame.map(Frame::into_data)) {
+                Some(Ok(Ok(data))) => return Poll::Ready(Ok(data)),
+                // Trailers.
+                Some(Ok(Err(_))) => {}
+                Some(Err(error)) => return Poll::Ready(Err(Err(error))),
+                None => return Poll::Ready(Err(Ok(()))),
+            }
         }
-        if let Some(way) = &mut self.way {
-            way.link.work(context);
+    }
+
+    fn end(&mut self, last: Last, context: &mut Context<'_>) -> Option<Result<Bytes, Failure>> {
+        let way = self.way.take();
+        if let Err(error) = last {
+            return Some(Err(Failure::Broken(error)));
         }
-        Pin::new(&mut self.incoming).poll_frame(context)
+        if let Some(Way { link, server, kept }) = way
+            && let Some(connection) = link.rest(context)
+        {
+            kept.keep(server, connection);
+        }
+        None
     }
 }
 
 impl Stream for Body {
     type Item = Result<Bytes, Failure>;
 
+    /// Pieces that are there together come together, so that whoever passes them on need write only once.
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            match ready!(self.poll_frame(context)) {
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        return Poll::Ready(Some(Ok(data)));
-                    }
+        if let Some(last) = self.last.take() {
+            return Poll::Ready(self.end(last, context));
+        }
+        let first = match ready!(self.poll_piece(context)) {
+            Ok(piece) => piece,
+            Err(last) => return Poll::Ready(self.end(last, context)),
+        };
+        let mut pieces: Option<BytesMut> = None;
+        while pieces.as_ref().map_or(first.len(), BytesMut::len) < TOGETHER {
+            match self.poll_piece(context) {
+                Poll::Ready(Ok(more)) => {
+                    pieces.get_or_insert_with(|| BytesMut::from(&*first)).extend_from_slice(&more);
                 }
-                Some(Err(error)) => {
-                    self.way = None;
-                    return Poll::Ready(Some(Err(Failure::Broken(error))));
+                Poll::Ready(Err(last)) => {
+                    self.last = Some(last);
+                    break;
                 }
-                None => {
-                    if let Some(Way { link, server, kept }) = self.way.take()
-                        && let Some(connection) = link.rest(context)
-                    {
-                        kept.keep(server, connection);
-                    }
-                    return Poll::Ready(None);
-                }
+                Poll::Pending => break,
             }
         }
+        Poll::Ready(Some(Ok(pieces.map_or(first, BytesMut::freeze))))
     }
 }
