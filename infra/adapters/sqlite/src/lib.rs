@@ -6,6 +6,7 @@
 mod failure;
 mod file;
 mod lane;
+mod readers;
 mod reading;
 mod records;
 mod row;

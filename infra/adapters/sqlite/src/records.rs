@@ -22,6 +22,7 @@ use crate::{
     failure::Failure,
     file::{Access, Link},
     lane::Lane,
+    readers::Readers,
     reading, writing,
 };
 
@@ -43,11 +44,12 @@ pub struct SqliteRecords {
 
 #[derive(Clone)]
 struct Lanes {
+    readers: Readers,
     reads: SyncSender<Read>,
     writes: SyncSender<writing::Job>,
 }
 
-type Read = Box<dyn FnOnce(&mut Link) + Send>;
+type Read = Box<dyn FnOnce(&Readers) + Send>;
 
 impl SqliteRecords {
     /// Records in the file at `path`, which is created with the first call if it is missing; its
@@ -78,19 +80,18 @@ impl SqliteRecords {
     }
 
     fn start(&self) -> Result<Lanes, Failure> {
-        let link = |access| {
-            let (path, patience) = (self.path.clone(), self.patience);
-            Link { path, access, patience, connection: None }
-        };
+        let readers = Readers::new(self.path.clone(), self.patience);
         let reads = READERS.start(|| {
-            let mut link = link(Access::Read);
-            move |reads: Vec<Read>| reads.into_iter().for_each(|read| read(&mut link))
+            let readers = readers.clone();
+            move |reads: Vec<Read>| reads.into_iter().for_each(|read| read(&readers))
         })?;
         let writes = WRITER.start(|| {
-            let (mut link, host) = (link(Access::Write), Arc::clone(&self.host));
+            let (path, patience) = (self.path.clone(), self.patience);
+            let mut link = Link { path, access: Access::Write, patience, connection: None };
+            let host = Arc::clone(&self.host);
             move |jobs| writing::work(&mut link, &*host, jobs)
         })?;
-        Ok(Lanes { reads, writes })
+        Ok(Lanes { readers, reads, writes })
     }
 
     async fn read<T: Send + 'static>(
@@ -99,9 +100,9 @@ impl SqliteRecords {
     ) -> Result<T> {
         let (reply, answer) = oneshot::channel();
         let host = Arc::clone(&self.host);
-        let job: Read = Box::new(move |link| {
+        let job: Read = Box::new(move |readers| {
             if !reply.is_closed() {
-                let result = link.with(|connection| read(connection, host.now()));
+                let result = readers.read(|connection| read(connection, host.now()));
                 // Who asked may have left meanwhile.
                 drop(reply.send(result));
             }
@@ -115,6 +116,15 @@ impl SqliteRecords {
 impl Records for SqliteRecords {
     async fn get(&self, tenant: &str, collection: &str, id: &str) -> Result<Option<Record>> {
         Record::validate_name(tenant, collection, id)?;
+        // A few pages that the system has in memory: less work than to hand it to another thread.
+        let now = self.host.now();
+        let found = self
+            .lanes()?
+            .readers
+            .read_at_once(|connection| reading::get(connection, [tenant, collection, id], now));
+        if let Some(found) = found {
+            return Ok(found);
+        }
         let name = [tenant, collection, id].map(str::to_owned);
         self.read(move |connection, now| {
             reading::get(connection, name.each_ref().map(|part| &**part), now)
