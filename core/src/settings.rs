@@ -105,7 +105,7 @@ settings! {
     models: Option<ModelList>, "models", "LIST", None,
         "Models of this machine, started when asked for: GGUF files and folders, separated by commas, or a JSON list of these and of objects {\"name\": …, \"path\": …, \"command\": …, \"memory\": \"4GB\", \"priority\": 1, \"preload\": true, \"concurrency\": 4}.";
     model_command: String, "model-command", "TEMPLATE", Some("llama-server -m {model} --port {port} --host 127.0.0.1"),
-        "What starts a model's server; {model} stands for its path, or its name if it has none, and {port} for a free port.";
+        "What starts a model's server; {model} stands for its path, or its name if it has none, and {port} for a free port, or {socket} for a Unix socket.";
     model_idle_timeout: Duration, "model-idle-timeout", "DURATION", Some("5m"),
         "How long a model's server is kept without a request; then it is stopped.";
     model_health_timeout: Duration, "model-health-timeout", "DURATION", Some("5m"),
