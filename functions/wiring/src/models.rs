@@ -60,10 +60,14 @@ fn specs(model: &LocalModel, template: &str) -> Result<Vec<ModelSpec>> {
             ModelSpec::discover(Path::new(path)).map_err(|error| error.at("DORMOUSE_MODELS"))?
         }
         (Some(name), path) => {
-            vec![ModelSpec {
-                path: path.as_ref().map(Into::into),
-                ..ModelSpec::new(name, Vec::new())
-            }]
+            let one = ModelSpec::new(name, Vec::new());
+            // What lies there need not be a GGUF file. If it is one of several, all count.
+            let memory_bytes = match path.as_ref().map(|path| ModelSpec::discover(Path::new(path)))
+            {
+                Some(Ok(found)) if found.len() == 1 => found.first().and_then(|it| it.memory_bytes),
+                _ => None,
+            };
+            vec![ModelSpec { path: path.as_ref().map(Into::into), memory_bytes, ..one }]
         }
         (None, None) => Vec::new(),
     };

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -29,11 +29,9 @@ impl ModelSpec {
             Error::new(Code::InvalidRequest, message).caused_by(error)
         };
         let files = if fs::metadata(path).map_err(unreadable)?.is_dir() {
-            let entries = fs::read_dir(path).map_err(unreadable)?;
-            let paths = entries.map(|entry| entry.map(|entry| entry.path()));
-            paths.collect::<Result<Vec<_>, _>>().map_err(unreadable)?
+            files_in(path).map_err(unreadable)?
         } else {
-            vec![path.to_owned()]
+            parts_of(path).map_err(unreadable)?
         };
         let specs = from_files(files);
         if specs.is_empty() {
@@ -42,6 +40,25 @@ impl ModelSpec {
         }
         Ok(specs)
     }
+}
+
+fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
+}
+
+/// The file, and beside it the others that its model is in.
+fn parts_of(file: &Path) -> io::Result<Vec<PathBuf>> {
+    let name = |file: &Path| {
+        let stem = file.file_stem()?.to_str()?;
+        let name = whole_name(stem);
+        (name != stem).then(|| name.to_owned())
+    };
+    let Some((whole, folder)) = name(file).zip(file.parent()) else {
+        return Ok(vec![file.to_owned()]);
+    };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let files = files_in(folder)?;
+    Ok(files.into_iter().filter(|file| name(file).as_ref() == Some(&whole)).collect())
 }
 
 fn from_files(files: Vec<PathBuf>) -> Vec<ModelSpec> {
@@ -101,6 +118,7 @@ mod tests {
         let found: Vec<_> = specs.iter().map(|it| (it.name.as_str(), it.memory())).collect();
         assert_eq!(found, [("a-Q4_0", 3), ("b", 5), ("big", 17)]);
         let first = folder.path().join("big-00001-of-00002.gguf");
+        assert_eq!(ModelSpec::discover(&first).unwrap()[0].memory(), 17, "all of its parts count");
         assert_eq!(specs[2].command_at(&Address::on_port(8042))[2], first.to_string_lossy());
     }
 

@@ -4,31 +4,78 @@ use std::{
     collections::BTreeSet,
     io,
     net::{Ipv4Addr, TcpListener},
-    sync::{Arc, Mutex, PoisonError},
+    ops::Range,
+    process,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+/// Below the ports that Linux (from 32768 on) and macOS (from 49152 on) give to whoever asks for any,
+/// outgoing connections first of all: a gateway makes one of these for each request, and a server that
+/// loads for a minute before it listens would find its port taken by one of them.
+const OURS: Range<u16> = 20_000..32_000;
+/// How many of these are tried before the system is asked for any.
+const TRIED: u16 = 100;
 /// How often the system may offer a port that one of our servers is about to take.
 const OFFERS: usize = 16;
 
 /// The ports that our servers have or are about to take. A port that was found free is given back to
 /// the system before the server can take it; in that moment no other server of ours gets it, and a
-/// stranger's process only by chance.
+/// stranger's process only if it asks for this very one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ports {
-    taken: Arc<Mutex<BTreeSet<u16>>>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    taken: BTreeSet<u16>,
+    /// How many were looked at so far. The next one is always another, so that a port that was just left
+    /// is not met by those who still mean the server that left it.
+    looked: u16,
 }
 
 impl Ports {
     /// A port of 127.0.0.1 on which nobody listens.
     pub(crate) fn reserve(&self) -> io::Result<Port> {
-        for _ in 0..OFFERS {
-            let number = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-            if self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(number) {
-                return Ok(Port { number, ports: self.clone() });
-            }
-        }
-        Err(io::ErrorKind::AddrInUse.into())
+        let mut state = self.state();
+        let number = match (0..TRIED).find_map(|_| state.next().filter(|port| is_free(*port))) {
+            Some(number) => number,
+            None => any_but(&state.taken)?,
+        };
+        state.taken.insert(number);
+        drop(state);
+        Ok(Port { number, ports: self.clone() })
     }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The next port in turn; `None` if it is taken. Other gateways of this machine begin elsewhere.
+    fn next(&mut self) -> Option<u16> {
+        let length = u32::from(OURS.end - OURS.start);
+        let turn = process::id().wrapping_mul(97).wrapping_add(self.looked.into()) % length;
+        self.looked = self.looked.wrapping_add(1);
+        let port = OURS.start + u16::try_from(turn).ok()?;
+        (!self.taken.contains(&port)).then_some(port)
+    }
+}
+
+fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+/// A port that the system offers.
+fn any_but(taken: &BTreeSet<u16>) -> io::Result<u16> {
+    for _ in 0..OFFERS {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        if !taken.contains(&port) {
+            return Ok(port);
+        }
+    }
+    Err(io::ErrorKind::AddrInUse.into())
 }
 
 /// A port, ours until dropped.
@@ -47,7 +94,36 @@ impl Port {
 
 impl Drop for Port {
     fn drop(&mut self) {
-        let mut taken = self.ports.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.remove(&self.number);
+        self.ports.state().taken.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_server_gets_a_port_that_no_outgoing_connection_takes() {
+        let ports = Ports::default();
+        let reserved: Vec<_> = (0..50).map(|_| ports.reserve().unwrap()).collect();
+        let numbers: BTreeSet<_> = reserved.iter().map(|port| port.number).collect();
+        assert_eq!(numbers.len(), 50);
+        assert!(numbers.iter().all(|number| OURS.contains(number)), "{numbers:?}");
+
+        drop(reserved);
+
+        assert!(!numbers.contains(&ports.reserve().unwrap().number), "what was left rests");
+    }
+
+    #[test]
+    fn a_port_on_which_somebody_listens_is_passed_over() {
+        let ports = Ports::default();
+        let port = ports.reserve().unwrap();
+        let _stranger = TcpListener::bind((Ipv4Addr::LOCALHOST, port.number)).unwrap();
+        let number = port.number;
+        drop(port);
+        // The same turn again.
+        ports.state().looked -= 1;
+        assert_ne!(ports.reserve().unwrap().number, number);
     }
 }
