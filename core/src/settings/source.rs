@@ -15,6 +15,16 @@ pub enum CatalogSource {
     Text(Secret),
 }
 
+impl CatalogSource {
+    /// What messages call it: the path, or the setting that holds it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::File(path) => path,
+            Self::Text(_) => "DORMOUSE_CONFIG",
+        }
+    }
+}
+
 impl Value for CatalogSource {
     fn parse(text: Option<&str>) -> Result<Self, String> {
         let text = text.ok_or("a value is required")?;

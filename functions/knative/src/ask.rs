@@ -27,7 +27,7 @@ use crate::{
 pub(crate) async fn ask(mut settings: Settings, question: &str) -> Result<()> {
     settings.log = format!("error,{}", if settings.log == "info" { "" } else { &settings.log });
     dormouse_wiring::start_logging(&settings)?;
-    if settings.upstream.is_none() && settings.models.is_none() {
+    if settings.upstream.is_none() && settings.config.is_none() && settings.models.is_none() {
         let found = discover(&settings, None).await;
         let found = found.ok_or_else(|| Error::new(Code::UpstreamUnreachable, discover::ADVICE))?;
         settings.upstream = Some(found.url);

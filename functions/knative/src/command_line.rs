@@ -2,7 +2,7 @@
 
 use std::env;
 
-use clap::{Arg, ArgMatches, Command as Clap};
+use clap::{Arg, ArgAction, ArgMatches, Command as Clap};
 use dormouse_core::{
     Error, Result,
     settings::{SETTINGS, Setting, Settings},
@@ -15,6 +15,10 @@ pub(crate) enum Command {
     Serve(Settings),
     /// See to the models of a gateway that runs.
     Models(Order),
+    /// Say whether a gateway would start with these settings.
+    Check(Settings),
+    /// Print the JSON Schema of catalogs.
+    Schema,
     /// Ask one question and print the answer.
     Ask {
         /// With which gateway.
@@ -56,8 +60,10 @@ pub(crate) fn parse() -> Result<Command> {
             Ok(Command::Ask { settings: settings(matches)?, question })
         }
         Some(("serve", matches)) => Ok(Command::Serve(settings(matches)?)),
+        Some(("check", matches)) if matches.get_flag("schema") => Ok(Command::Schema),
+        Some(("check", matches)) => Ok(Command::Check(settings(matches)?)),
         Some(("models", matches)) => order(matches).map(Command::Models),
-        _ => Err(Error::invalid("command", "name a command: serve, ask or models")),
+        _ => Err(Error::invalid("command", "name a command: serve, ask, check or models")),
     }
 }
 
@@ -68,6 +74,11 @@ fn clap() -> Clap {
         .about("Send one question through the whole gateway and print the answer as it comes")
         .args(flags())
         .arg(question);
+    let schema = Arg::new("schema").long("schema").action(ArgAction::SetTrue);
+    let check = Clap::new("check")
+        .about("Read the settings and the catalog, and say everything that is wrong with them")
+        .args(flags())
+        .arg(schema.help("Print the JSON Schema of catalogs instead"));
     let name = || Arg::new("name").required(true).help("The model");
     let variable = |flag: &'static str, value: &'static str, help: &'static str| {
         Arg::new(flag).long(flag).value_name(value).help(help).global(true)
@@ -86,7 +97,7 @@ fn clap() -> Clap {
         .about("A serverless agent gateway in front of any model server")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommands([serve, ask, models])
+        .subcommands([serve, ask, check, models])
 }
 
 fn flags() -> impl Iterator<Item = Arg> {

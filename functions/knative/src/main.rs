@@ -1,6 +1,7 @@
 //! `dormouse`: the gateway as a long-running server, for a laptop, a container or Knative.
 
 mod ask;
+mod check;
 mod command_line;
 mod connections;
 mod discover;
@@ -16,7 +17,7 @@ use dormouse_core::Result;
 
 fn main() -> ExitCode {
     match run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // Nothing is left to do if even standard error is gone.
             let _ = writeln!(std::io::stderr(), "dormouse: {}", error.message());
@@ -26,10 +27,13 @@ fn main() -> ExitCode {
 }
 
 #[tokio::main]
-async fn run() -> Result<()> {
+async fn run() -> Result<ExitCode> {
     match command_line::parse()? {
-        Command::Serve(settings) => serve::serve(settings).await,
-        Command::Models(order) => models::run(&order).await,
-        Command::Ask { settings, question } => ask::ask(settings, &question).await,
+        Command::Serve(settings) => serve::serve(settings).await?,
+        Command::Models(order) => models::run(&order).await?,
+        Command::Ask { settings, question } => ask::ask(settings, &question).await?,
+        Command::Check(settings) => return check::check(&settings),
+        Command::Schema => return check::schema(),
     }
+    Ok(ExitCode::SUCCESS)
 }

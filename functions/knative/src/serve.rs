@@ -66,6 +66,9 @@ async fn upstream(settings: &mut Settings) -> String {
     if let Some(url) = &settings.upstream {
         return format!("Upstream: {url}");
     }
+    if let Some(source) = &settings.config {
+        return format!("Catalog: {}", source.name());
+    }
     if settings.models.is_some() {
         return "Upstream: none, only the models of this machine".to_owned();
     }

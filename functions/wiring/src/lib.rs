@@ -3,6 +3,7 @@
 //! Stores are chosen by the scheme of their URL. Nothing is opened here: an adapter connects when the
 //! first request needs it.
 
+mod catalog;
 mod logging;
 mod machine;
 mod models;
@@ -18,6 +19,7 @@ use dormouse_core::{
 };
 use dormouse_host::{ClientOptions, LocalClient, NativeHost, ReqwestClient};
 
+pub use catalog::catalog;
 pub use logging::start_logging;
 pub use machine::Machine;
 use models::Models;
@@ -30,6 +32,7 @@ const WORKERS_PER_CORE: u32 = 10;
 /// A setting that cannot be used is an [`InvalidRequest`](dormouse_core::Code::InvalidRequest) that
 /// names it.
 pub fn gateway(settings: Settings) -> Result<Gateway> {
+    catalog(&settings)?;
     build(settings, Arc::new(NativeHost::default()), None)
 }
 
@@ -39,6 +42,8 @@ pub fn gateway(settings: Settings) -> Result<Gateway> {
 /// Beside the errors of [`gateway`], a model that cannot be found is an
 /// [`InvalidRequest`](dormouse_core::Code::InvalidRequest).
 pub fn gateway_on_machine(settings: Settings) -> Result<(Gateway, Machine)> {
+    // Before a model is started: a gateway with a wrong catalog does nothing at all.
+    catalog(&settings)?;
     let host = NativeHost::default();
     let shared: Arc<dyn Host> = Arc::new(host.clone());
     let models = Models::start(&settings, &shared)?;
