@@ -15,8 +15,8 @@ use spin_sdk::{
 use tower::ServiceExt as _;
 
 use crate::{
-    host::SpinHost, http_client::SpinClient, logging, records::SpinRecords, response, settings,
-    tasks,
+    catalog, host::SpinHost, http_client::SpinClient, logging, records::SpinRecords, response,
+    settings, tasks,
 };
 
 #[http_service]
@@ -43,6 +43,8 @@ async fn router() -> Result<Router> {
     if let Some(router) = ROUTER.get() {
         return Ok(router.clone());
     }
+    // Before anything is made: a gateway with a wrong catalog does nothing at all.
+    catalog::read(&settings).await?;
     logging::start(&settings)?;
     let gateway = gateway(settings)?;
     let router = dormouse_http::router(gateway);

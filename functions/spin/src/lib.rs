@@ -12,6 +12,8 @@
     doc = "\nThis is not a WebAssembly build: the crate is empty."
 )]
 
+#[cfg(target_family = "wasm")]
+mod catalog;
 #[cfg(all(target_family = "wasm", feature = "conformance"))]
 mod conformance;
 #[cfg(target_family = "wasm")]

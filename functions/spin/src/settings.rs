@@ -17,25 +17,31 @@ const WORKERS: u32 = 128;
 /// noticed only then, and within a second it should be.
 const HEADERS_WITHIN: (&str, &str) = ("DORMOUSE_HEADERS_WITHIN", "500ms");
 
-/// Reads every setting: first the variable of its name in lower case (`dormouse_upstream`), which the
-/// manifest must declare, then the environment (`DORMOUSE_UPSTREAM`).
+/// Reads every setting.
 pub(crate) async fn read() -> Result<Settings> {
     let (name, value) = HEADERS_WITHIN;
     let mut given = BTreeMap::from([(name.to_owned(), value.to_owned())]);
     for setting in SETTINGS {
         let name = setting.variable();
-        let value = match variables::get(name.to_lowercase()).await {
-            Ok(value) if !value.trim().is_empty() => Some(value),
-            Ok(_) | Err(variables::Error::Undefined(_)) => env::var(&name).ok(),
-            Err(error) => {
-                return Err(Error::new(Code::Internal, "a Spin variable cannot be read")
-                    .at(name)
-                    .caused_by(error));
-            }
-        };
+        let value = look_up(&name).await?;
         given.extend(value.map(|value| (name, value)));
     }
     let mut settings = Settings::read(|name| given.get(name).cloned())?;
     settings.workers = settings.workers.or(Some(WORKERS));
     Ok(settings)
+}
+
+/// What `name` stands for: first the variable of that name in lower case (`dormouse_upstream`), which
+/// the manifest must declare, then the environment (`DORMOUSE_UPSTREAM`).
+pub(crate) async fn look_up(name: &str) -> Result<Option<String>> {
+    match variables::get(name.to_lowercase()).await {
+        Ok(value) if !value.trim().is_empty() => Ok(Some(value)),
+        // A name that no variable can have may still be one of the environment.
+        Ok(_) | Err(variables::Error::Undefined(_) | variables::Error::InvalidName(_)) => {
+            Ok(env::var(name).ok())
+        }
+        Err(error) => Err(Error::new(Code::Internal, "a Spin variable cannot be read")
+            .at(name)
+            .caused_by(error)),
+    }
 }
