@@ -3,11 +3,13 @@
 //!
 //! It speaks just enough HTTP/1.1 to be a provider, on a raw socket, because most of what it is for (an
 //! answer in odd pieces, a silence before the status, a connection that breaks) no HTTP library lets its
-//! user do. Without a script it answers every chat request with an echo, whole or streamed.
+//! user do. Without a script it answers every chat request with an echo, whole or streamed, in the dialect
+//! of the request's path: OpenAI's chat completions, Gemini's, Ollama's.
 #![expect(clippy::expect_used, reason = "a test whose tools fail fails")]
 
 mod answer;
 mod connection;
+mod form;
 mod gate;
 mod log;
 mod request;
@@ -19,6 +21,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use dormouse_core::catalog::Api;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 pub use answer::{Answer, Ending};
@@ -62,7 +65,17 @@ impl Upstream {
 
     /// What to set `DORMOUSE_UPSTREAM` to.
     pub fn base_url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        self.base_url_of(Api::OpenAi)
+    }
+
+    /// The same where `DORMOUSE_UPSTREAM_API` is `api`.
+    pub fn base_url_of(&self, api: Api) -> String {
+        let path = match api {
+            Api::OpenAi | Api::OpenAiResponses | Api::Anthropic => "/v1",
+            Api::Gemini => "/v1beta",
+            Api::Ollama => "",
+        };
+        format!("http://{}{path}", self.address)
     }
 
     /// Answers every request for `name`, a model or a path such as `/v1/models`, with `answer`.

@@ -1,14 +1,14 @@
 //! What a scripted provider answers.
-#![expect(clippy::indexing_slicing, reason = "indexing JSON values gives null for what is missing")]
 
 use bytes::Bytes;
 use http::Method;
 use serde_json::{Value, json};
 
 use super::{
-    Gate, MODELS,
+    Gate,
+    form::{self, Form, Speech},
     log::Received,
-    wire::{self, Speech},
+    wire,
 };
 
 /// One answer: pieces of bytes, sent one by one, gates between them, and what follows the last.
@@ -40,7 +40,7 @@ pub enum Ending {
 enum Content {
     /// Exactly these bytes.
     Raw(Vec<Bytes>),
-    /// A chat completion, in the form that the request asks for.
+    /// An answer in the dialect of the request, and in the form that it asks for.
     Speech(Speech),
 }
 
@@ -93,7 +93,7 @@ impl Answer {
         })
     }
 
-    /// Reports this usage instead of a counted one. Only chat completions have any.
+    /// Reports this usage instead of a counted one. Only answers of a model have any.
     #[must_use]
     pub fn using(mut self, input_tokens: u64, output_tokens: u64) -> Self {
         if let Content::Speech(speech) = &mut self.content {
@@ -135,28 +135,27 @@ impl Answer {
 
     /// What is answered without a script: models, an echo, or 404.
     pub(super) fn default_for(request: &Received) -> Self {
-        if request.method == Method::GET && request.path == "/v1/models" {
-            let models: Value = MODELS
-                .iter()
-                .map(
-                    |id| json!({ "id": id, "object": "model", "owned_by": "script", "created": 1 }),
-                )
-                .collect();
-            return Self::json(200, &json!({ "object": "list", "data": models }));
+        let models = Some(&request.path).filter(|_| request.method == Method::GET);
+        if let Some(models) = models.and_then(|path| form::models(path)) {
+            return Self::json(200, &models);
         }
-        if request.method != Method::POST || request.path != "/v1/chat/completions" {
-            return Self::json(404, &json!({ "error": { "message": "no such path" } }));
-        }
-        let last = request.json()["messages"].as_array().and_then(|it| it.last()).cloned();
-        let said = last.and_then(|message| Some(message["content"].as_str()?.to_owned()));
-        let words = format!("You said: {}", said.unwrap_or_default());
+        let form = form::of(request).filter(|_| request.method == Method::POST);
+        let Some(form) = form else { return Self::no_such_path() };
+        let words = format!("You said: {}", form.said(&request.json()).unwrap_or_default());
         Self::text(&words.split_inclusive(' ').collect::<Vec<_>>())
+    }
+
+    fn no_such_path() -> Self {
+        Self::json(404, &json!({ "error": { "message": "no such path" } }))
     }
 
     pub(super) fn pieces(&self, request: &Received) -> Vec<Bytes> {
         let mut pieces = match &self.content {
             Content::Raw(pieces) => pieces.clone(),
-            Content::Speech(speech) => chat(speech, request),
+            Content::Speech(speech) => match form::of(request) {
+                Some(form) => chat(speech, request, form),
+                None => Self::no_such_path().pieces(request),
+            },
         };
         pieces.truncate(self.pieces);
         pieces
@@ -176,16 +175,14 @@ impl Answer {
     }
 }
 
-fn chat(speech: &Speech, request: &Received) -> Vec<Bytes> {
-    let asked = request.json();
-    if asked["stream"] != json!(true) {
-        let body = Bytes::from(speech.whole(request.name()).to_string());
+fn chat(speech: &Speech, request: &Received, form: &dyn Form) -> Vec<Bytes> {
+    if !form.streams(request) {
+        let body = Bytes::from(form.whole(speech, request).to_string());
         let headers = owned(&[("content-type", "application/json")]);
         return vec![wire::head(200, &headers, Some(body.len())), body];
     }
-    let with_usage = asked["stream_options"]["include_usage"] == json!(true);
-    let events = speech.events(request.name(), with_usage);
-    let head = wire::head(200, &owned(&[("content-type", "text/event-stream")]), None);
+    let events = form.events(speech, request);
+    let head = wire::head(200, &owned(&[("content-type", form.stream_type())]), None);
     let events = events.iter().map(|event| wire::chunk(event.as_bytes()));
     [head].into_iter().chain(events).chain([Bytes::from_static(wire::END)]).collect()
 }

@@ -10,6 +10,8 @@ use http::{HeaderMap, Method};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::form;
+
 /// A request that the provider received.
 #[derive(Debug)]
 pub struct Received {
@@ -35,6 +37,7 @@ impl Received {
     ) -> Self {
         let model = serde_json::from_slice::<Value>(&body).ok();
         let model = model.and_then(|body| body.get("model")?.as_str().map(str::to_owned));
+        let model = model.or_else(|| form::model_in_path(&path).map(str::to_owned));
         let name = model.unwrap_or_else(|| path.clone());
         Self { method, path, headers, body, name, closed }
     }
