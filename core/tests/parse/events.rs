@@ -1,7 +1,7 @@
 //! What is not text passes through, in its place.
 
 use dormouse_core::chat::{
-    Chunk, Delta, Event, Extensions, FinishReason, Grammar, Part, PartKind, Usage, Whole,
+    Chunk, Delta, Dialect, Event, Extensions, FinishReason, Grammar, Part, PartKind, Usage, Whole,
 };
 use dormouse_core::parse::{CallOptions, PrintedCalls};
 use serde_json::json;
@@ -54,7 +54,7 @@ fn what_was_held_back_comes_before_a_part_of_another_kind() {
 #[test]
 fn usage_and_the_providers_fields_pass() {
     let fields = Extensions(json!({ "timings": 1 }).as_object().cloned().unwrap());
-    let extension = Event::Extension { choice: None, fields };
+    let extension = Event::Extension { dialect: Dialect::OpenAiChat, choice: None, fields };
     let usage = Event::Usage(Usage { input: 1, ..Usage::default() });
     let mut events = vec![Event::Ping, start(), extension.clone()];
     events.extend(text(0, 0, "hi"));

@@ -1,7 +1,7 @@
 //! Reads a scripted answer, cut anywhere, and writes down what was found.
 
 use dormouse_core::{
-    chat::{Chunk, Delta, Event, Extensions, FinishReason, Grammar, Part, PartKind, Tool, Whole},
+    chat::{Chunk, Delta, Event, FinishReason, Grammar, Part, PartKind, Tool, Whole},
     parse::{CallIds, CallOptions, Flaw, PrintedCalls, ReasoningOptions, ReasoningTags},
 };
 use serde_json::{Value, json};
@@ -12,8 +12,7 @@ pub(crate) fn tool(name: &str, schema: Value) -> Tool {
         name: name.into(),
         description: Some(format!("Does {name}.")),
         input_schema: Some(schema),
-        strict: None,
-        extensions: Extensions::default(),
+        ..Tool::default()
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::{Arc, OnceLock};
 use axum::{Router, body::Body};
 use dormouse_core::{
     Result,
+    catalog::Catalog,
     gateway::{Gateway, Ports},
+    settings::Settings,
 };
 use spin_sdk::{
     http::Request,
@@ -44,18 +46,18 @@ async fn router() -> Result<Router> {
         return Ok(router.clone());
     }
     // Before anything is made: a gateway with a wrong catalog does nothing at all.
-    catalog::read(&settings).await?;
+    let catalog = catalog::read(&settings).await?;
     logging::start(&settings)?;
-    let gateway = gateway(settings)?;
+    let gateway = gateway(settings, catalog)?;
     let router = dormouse_http::router(gateway);
     #[cfg(feature = "conformance")]
     let router = router.merge(crate::conformance::router());
     Ok(ROUTER.get_or_init(|| router).clone())
 }
 
-fn gateway(settings: dormouse_core::settings::Settings) -> Result<Gateway> {
+fn gateway(settings: Settings, catalog: Catalog) -> Result<Gateway> {
     let host = Arc::new(SpinHost);
     let http = Arc::new(SpinClient::new(settings.upstream_connect_timeout));
     let records = Arc::new(SpinRecords::new(host.clone()));
-    Gateway::new(settings, Ports { host, http, records, models: None })
+    Gateway::with_catalog(settings, catalog, Ports { host, http, records, models: None })
 }

@@ -13,6 +13,7 @@ use std::{sync::Arc, thread};
 
 use dormouse_core::{
     Result,
+    catalog::Catalog,
     gateway::{Gateway, LocalServers, Ports},
     ports::{Host, HttpClient},
     settings::Settings,
@@ -32,8 +33,8 @@ const WORKERS_PER_CORE: u32 = 10;
 /// A setting that cannot be used is an [`InvalidRequest`](dormouse_core::Code::InvalidRequest) that
 /// names it.
 pub fn gateway(settings: Settings) -> Result<Gateway> {
-    catalog(&settings)?;
-    build(settings, Arc::new(NativeHost::default()), None)
+    let catalog = catalog(&settings)?;
+    build(settings, catalog, Arc::new(NativeHost::default()), None)
 }
 
 /// A gateway on this machine, and what it sets going there, which its owner must
@@ -43,23 +44,24 @@ pub fn gateway(settings: Settings) -> Result<Gateway> {
 /// [`InvalidRequest`](dormouse_core::Code::InvalidRequest).
 pub fn gateway_on_machine(settings: Settings) -> Result<(Gateway, Machine)> {
     // Before a model is started: a gateway with a wrong catalog does nothing at all.
-    catalog(&settings)?;
+    let catalog = catalog(&settings)?;
     let host = NativeHost::default();
     let shared: Arc<dyn Host> = Arc::new(host.clone());
     let models = Models::start(&settings, &shared)?;
-    let gateway = build(settings, shared, models.servers())?;
+    let gateway = build(settings, catalog, shared, models.servers())?;
     Ok((gateway, Machine { models, host }))
 }
 
 fn build(
     mut settings: Settings,
+    catalog: Catalog,
     host: Arc<dyn Host>,
     models: Option<LocalServers>,
 ) -> Result<Gateway> {
     settings.workers = settings.workers.or_else(|| Some(cores().saturating_mul(WORKERS_PER_CORE)));
     let records = store::open(&settings, Arc::clone(&host))?;
     let http = Arc::new(http_client(&settings));
-    Gateway::new(settings, Ports { host, http, records, models })
+    Gateway::with_catalog(settings, catalog, Ports { host, http, records, models })
 }
 
 /// A client for servers on this machine.
@@ -77,7 +79,7 @@ pub fn http_client(settings: &Settings) -> impl HttpClient + 'static {
     ReqwestClient::new(ClientOptions {
         connect_timeout: settings.upstream_connect_timeout,
         // Whoever speaks TLS is a hosted provider, whose connections last and cost something to make.
-        keep: settings.upstream.as_ref().is_some_and(|url| url.starts_with("https://")),
+        keep: settings.upstream.as_ref().is_none_or(|url| url.starts_with("https://")),
         proxy: settings.upstream_proxy.as_ref().map(|url| url.expose().to_owned()),
     })
 }
