@@ -169,6 +169,6 @@ pub fn called(dialect: Dialect) -> Option<&'static dyn Called> {
         Dialect::Ollama => Some(&ollama::Ollama),
         Dialect::OpenAiResponses => Some(&openai_responses::OpenAiResponses),
         Dialect::Anthropic => Some(&anthropic::Anthropic),
-        _ => None,
+        Dialect::OpenAiCompletions => None,
     }
 }

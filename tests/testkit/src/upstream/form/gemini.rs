@@ -26,15 +26,16 @@ impl Form for Gemini {
     fn whole(&self, speech: &Speech, request: &Received) -> Value {
         let text = speech.text.concat();
         let said = (!text.is_empty()).then(|| json!({ "text": text }));
-        response(speech, request, said.into_iter().chain(calls(speech)).collect(), true)
+        let parts: Vec<Value> = said.into_iter().chain(calls(speech)).collect();
+        response(speech, request, &parts, true)
     }
 
     fn events(&self, speech: &Speech, request: &Received) -> Vec<String> {
         let said = speech.text.iter().map(|text| json!({ "text": text }));
         let pieces = said.chain(calls(speech));
         let mut events: Vec<Value> =
-            pieces.map(|part| response(speech, request, vec![part], false)).collect();
-        events.push(response(speech, request, vec![json!({ "text": "" })], true));
+            pieces.map(|part| response(speech, request, &[part], false)).collect();
+        events.push(response(speech, request, &[json!({ "text": "" })], true));
         events.iter().map(event).collect()
     }
 }
@@ -46,7 +47,7 @@ fn calls(speech: &Speech) -> impl Iterator<Item = Value> {
     )
 }
 
-fn response(speech: &Speech, request: &Received, parts: Vec<Value>, last: bool) -> Value {
+fn response(speech: &Speech, request: &Received, parts: &[Value], last: bool) -> Value {
     let mut candidate = json!({ "content": { "parts": parts, "role": "model" }, "index": 0 });
     let mut usage = json!({ "promptTokenCount": speech.input_tokens });
     if last {
