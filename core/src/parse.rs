@@ -28,5 +28,5 @@ mod rewrite;
 
 pub use calls::{CallOptions, MAX_CALL_BYTES, PrintedCalls};
 pub use flaw::Flaw;
-pub use reasoning::{ReasoningOptions, ReasoningTags};
+pub use reasoning::{ReasoningMarks, ReasoningTags};
 pub use rewrite::{CallIds, Rewritten};

@@ -1,6 +1,6 @@
 //! The tools a model may call, and the calls it printed held against them.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{Flaw, arguments, json};
 use crate::chat::Tool;
@@ -26,8 +26,9 @@ pub(super) enum Arguments {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Call {
     pub(super) name: String,
-    /// A JSON object.
+    /// A JSON object, or the text that a custom tool takes.
     pub(super) arguments: String,
+    pub(super) custom: bool,
 }
 
 /// The offered tools. Those of a kind that only one dialect has cannot be called in text.
@@ -44,7 +45,9 @@ const PYTHON_RUNNERS: [&str; 3] = ["runcode", "executecode", "execcode"];
 
 impl Offered {
     pub(super) fn new(tools: &[Tool]) -> Self {
-        Self(tools.iter().filter(|tool| !tool.name.is_empty()).cloned().collect())
+        let named = tools.iter().filter(|tool| !tool.name.is_empty());
+        let described = named.cloned().map(|tool| Tool { input_schema: schema(&tool), ..tool });
+        Self(described.collect())
     }
 
     /// Whether a name that is still being written may become one of these.
@@ -95,9 +98,25 @@ impl Offered {
         };
         let schema = tool.input_schema.as_ref();
         let flaw = schema.and_then(|schema| arguments::fit(&tool.name, schema, &mut fields));
-        let arguments = Value::Object(fields).to_string();
-        (Some(Call { name: tool.name.clone(), arguments }), flaw)
+        let text = fields.get(CUSTOM_INPUT).and_then(Value::as_str).filter(|_| tool.custom);
+        let arguments = text.map_or_else(|| Value::Object(fields.clone()).to_string(), Into::into);
+        (Some(Call { name: tool.name.clone(), arguments, custom: tool.custom }), flaw)
     }
+}
+
+/// The field that holds the text of a custom tool, where it is called with an object.
+pub(crate) const CUSTOM_INPUT: &str = "input";
+
+/// The schema of a tool's arguments. Text has no other place in a printed call than such an object.
+pub(crate) fn schema(tool: &Tool) -> Option<Value> {
+    let text = || {
+        json!({
+            "type": "object",
+            "properties": { CUSTOM_INPUT: { "type": "string" } },
+            "required": [CUSTOM_INPUT],
+        })
+    };
+    if tool.custom { Some(text()) } else { tool.input_schema.clone() }
 }
 
 /// The arguments as an object: none are an empty one, and a bare text is the one text a tool takes.
@@ -155,7 +174,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::chat::Extensions;
 
     fn tool(name: &str, fields: &[&str]) -> Tool {
         let types = fields.iter().map(|field| ((*field).into(), json!({ "type": "string" })));
@@ -164,8 +182,7 @@ mod tests {
             name: name.into(),
             description: None,
             input_schema: Some(json!({ "properties": properties, "required": fields })),
-            strict: None,
-            extensions: Extensions::default(),
+            ..Tool::default()
         }
     }
 

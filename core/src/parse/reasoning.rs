@@ -37,7 +37,7 @@ const FRAMES: [&str; 6] = [
 
 /// How a model's thoughts are marked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ReasoningOptions {
+pub struct ReasoningMarks {
     /// The model's template has opened the tag already: the answer begins with thoughts, and only the
     /// closing tag will be seen. An answer without one is thoughts to its end.
     pub opened: bool,
@@ -52,7 +52,7 @@ pub struct ReasoningTags(Rewrite<Thoughts>);
 
 impl ReasoningTags {
     /// For one answer.
-    pub fn new(options: ReasoningOptions) -> Self {
+    pub fn new(options: ReasoningMarks) -> Self {
         let state = if options.opened { State::Thinking(Ends::Any) } else { State::Speaking };
         let blank = Thoughts {
             anywhere: options.anywhere,

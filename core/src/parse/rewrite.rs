@@ -209,7 +209,7 @@ impl<S: Scan> Choice<S> {
         self.close(choice, out);
         let index = self.index;
         let id = ids.as_mut().map_or_else(String::new, |ids| (ids.0)());
-        let kind = PartKind::ToolCall { id, name: call.name, custom: false };
+        let kind = PartKind::ToolCall { id, name: call.name, custom: call.custom };
         out.events.push(Event::PartStart { choice, index, kind });
         let delta = Delta::Arguments(call.arguments);
         out.events.push(Event::PartDelta { choice, index, delta });

@@ -2,7 +2,7 @@
 
 use dormouse_core::{
     chat::{Chunk, Delta, Event, FinishReason, Grammar, Part, PartKind, Tool, Whole},
-    parse::{CallIds, CallOptions, Flaw, PrintedCalls, ReasoningOptions, ReasoningTags},
+    parse::{CallIds, CallOptions, Flaw, PrintedCalls, ReasoningMarks, ReasoningTags},
 };
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ pub(crate) fn tools() -> Vec<Tool> {
 /// How an answer is read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Setup {
-    pub(crate) reasoning: ReasoningOptions,
+    pub(crate) reasoning: ReasoningMarks,
     pub(crate) calls: CallOptions,
     /// The answer was cut off at its limit.
     pub(crate) cut: bool,
