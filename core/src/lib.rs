@@ -7,8 +7,9 @@
 //! | [`error`]     | the one error type, its codes, and what a caller can do about each   |
 //! | [`money`]     | integer nano-dollars and the prices of models                        |
 //! | [`chat`]      | the vocabulary: requests, messages, events, usage, their grammar     |
-//! | [`parse`]     | thoughts and tool calls that models print as text                     |
+//! | [`parse`]     | thoughts and tool calls that models print as text                   |
 //! | [`ports`]     | the traits through which the gateway reaches the outside             |
+//! | [`emulate`]   | tools for models that have none, in words                            |
 //! | [`memory`]    | in-process implementation of the storage port                        |
 //! | [`alarm`]     | a timer that is set again and again                                  |
 //! | [`wire`]      | providers' and clients' bytes to and from the vocabulary             |
@@ -28,6 +29,7 @@ pub mod accounting;
 pub mod alarm;
 pub mod catalog;
 pub mod chat;
+pub mod emulate;
 pub mod error;
 pub mod gateway;
 pub mod inference;

@@ -28,5 +28,6 @@ mod rewrite;
 
 pub use calls::{CallOptions, MAX_CALL_BYTES, PrintedCalls};
 pub use flaw::Flaw;
+pub(crate) use offered::{CUSTOM_INPUT, schema};
 pub use reasoning::{ReasoningMarks, ReasoningTags};
 pub use rewrite::{CallIds, Rewritten};

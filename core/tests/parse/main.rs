@@ -5,6 +5,6 @@
 mod any_text;
 mod bounds;
 mod corpus;
-
+mod emulation;
 mod events;
 mod reader;
