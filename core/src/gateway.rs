@@ -6,8 +6,10 @@
 //!               └────── another model ◀──────┘ before anything was said
 //! ```
 //!
-//! [`Gateway::chat`] is that line, and the only place where stages meet. A stage is the module of the
-//! same name with one entry function; it takes what it needs and never calls another stage.
+//! The operations of [`Gateway`] are that line, and the only place where stages meet: [`Gateway::chat`]
+//! is all of it, and an operation whose answer comes whole ([`Gateway::embed`], [`Gateway::moderate`])
+//! has nothing to deliver. A stage is the module of the same name with one entry function; it takes what
+//! it needs and never calls another stage.
 
 mod admit;
 mod answer;
@@ -25,17 +27,19 @@ mod state;
 use std::sync::Arc;
 
 use admit::Admission;
-use answer::Question;
+use answer::{Ask, Question};
 use route::{Attempt, Plan};
 use tracing::instrument;
 
 use crate::{
     Error, Result,
-    accounting::Ledger,
+    accounting::{Ledger, Outcome},
     catalog::{Catalog, Route},
     chat::{ChunkStream, Request},
+    embeddings::{self, Embeddings},
     inference::{Deadline, LocalModels, Providers},
     keys::{Caller, Fingerprint, Keys},
+    moderation::{self, Verdicts},
     ports::{Host, HttpClient, ModelServers, Records},
     settings::Settings,
     telemetry::Metrics,
@@ -94,13 +98,40 @@ pub struct Gateway {
 }
 
 /// What all attempts to answer a request have in common.
-struct Asked<'a> {
+struct Asked<'a, A> {
     caller: &'a Caller,
-    request: &'a Request,
+    request: &'a A,
     origin: &'a Origin,
     /// Names the conversation among those of all tenants.
     conversation: Option<String>,
     deadline: Deadline,
+}
+
+/// An answer that has begun, or is here as a whole, and the call that it belongs to.
+struct Begun<T> {
+    answer: T,
+    model: String,
+    receipt: String,
+    settlement: settle::Settlement,
+    deadline: Deadline,
+}
+
+impl<T> Begun<T> {
+    /// Books the call of a whole answer, which may turn out not to be what was asked for.
+    async fn settle(mut self, verdict: Result<()>) -> Result<Answered<T>> {
+        let outcome = if verdict.is_ok() { Outcome::Completed } else { Outcome::Failed };
+        self.settlement.end(outcome, verdict.as_ref().err()).await?;
+        verdict.map(|()| Answered { receipt: Some(self.receipt), answer: self.answer })
+    }
+}
+
+/// An answer that came whole, and is settled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answered<T> {
+    /// The id of its receipt; `None` if no provider was called.
+    pub receipt: Option<String>,
+    /// The answer.
+    pub answer: T,
 }
 
 /// An answer that has begun.
@@ -172,7 +203,7 @@ impl Gateway {
         identify::identify(self.fixed_key.as_ref(), &self.keys, credential).await
     }
 
-    /// Answers one chat request.
+    /// Answers one request for a chat answer or a text completion.
     ///
     /// Errors before the first event are returned here; later ones end the stream. What follows an
     /// answer (settling it, writing its receipt) is part of the stream, because on serverless hosts
@@ -180,32 +211,94 @@ impl Gateway {
     #[instrument(
         name = "chat",
         skip_all,
-        fields(gen_ai.operation.name = "chat", gen_ai.request.model = request.model)
+        fields(
+            gen_ai.operation.name = request.operation().as_str(),
+            gen_ai.request.model = request.model
+        )
     )]
     pub async fn chat(&self, caller: &Caller, request: Request, origin: Origin) -> Result<Answer> {
+        let Begun { answer, model, receipt, settlement, deadline } =
+            self.ask(caller, &request, &origin).await?;
+        let limits = deliver::Limits { deadline, closing: self.closing.clone() };
+        let chunks = deliver::deliver(&self.ports.host, answer, settlement, limits);
+        Ok(Answer { receipt, model, chunks })
+    }
+
+    /// Makes vectors of texts. The call is settled when this returns; dropping the future cancels the
+    /// call and settles it too.
+    #[instrument(
+        name = "embeddings",
+        skip_all,
+        fields(gen_ai.operation.name = "embeddings", gen_ai.request.model = request.model)
+    )]
+    pub async fn embed(
+        &self,
+        caller: &Caller,
+        request: embeddings::Request,
+        origin: Origin,
+    ) -> Result<Answered<Embeddings>> {
+        let mut begun = self.ask(caller, &request, &origin).await?;
+        let (answer, settlement) = (&mut begun.answer, &mut begun.settlement);
+        settlement.counted(*answer.usage.get_or_insert_with(|| settlement.estimate()));
+        let fitted = answer.fit(request.dimensions);
+        begun.settle(fitted).await
+    }
+
+    /// Judges whether something harmful is said: by a provider if
+    /// [a setting](Settings::moderation_model) names a model for it, else by the word list of
+    /// [`moderation`], which calls nobody.
+    #[instrument(name = "moderation", skip_all, fields(gen_ai.operation.name = "moderation"))]
+    pub async fn moderate(
+        &self,
+        caller: &Caller,
+        mut request: moderation::Request,
+        origin: Origin,
+    ) -> Result<Answered<Verdicts>> {
+        let usual = self.settings.moderation_model.as_ref();
+        if request.model.is_empty() {
+            request.model = usual.cloned().unwrap_or_default();
+        }
+        if usual.is_none() || request.model == moderation::WORD_LIST {
+            return Ok(Answered { receipt: None, answer: moderation::judge(&request) });
+        }
+        self.ask(caller, &request, &origin).await?.settle(Ok(())).await
+    }
+
+    /// Asks one candidate after the other, until one begins to answer.
+    async fn ask<A: Ask>(
+        &self,
+        caller: &Caller,
+        request: &A,
+        origin: &Origin,
+    ) -> Result<Begun<A::Answer>> {
         let deadline = Deadline::after(Arc::clone(&self.ports.host), self.settings.request_timeout);
         // Tenants may use the same names.
         let named = origin.conversation.as_ref();
         let conversation = named.map(|name| format!("{}/{name}", caller.tenant));
-        let mut plan = Plan::new(route::route(self, &request, &origin).await?);
-        let asked = Asked { caller, request: &request, origin: &origin, conversation, deadline };
+        let mut plan = Plan::new(route::route(self, request, origin).await?);
+        let asked = Asked { caller, request, origin, conversation, deadline };
         let mut attempt = plan.first()?;
         loop {
             match self.attempt(attempt, &asked).await {
-                Ok(answer) => return Ok(answer),
+                Ok(begun) => return Ok(begun),
                 Err(error) => attempt = plan.after(error)?,
             }
         }
     }
 
     /// Asks one candidate. Each attempt has a hold and a receipt of its own.
-    async fn attempt(&self, attempt: Attempt, asked: &Asked<'_>) -> Result<Answer> {
+    async fn attempt<A: Ask>(
+        &self,
+        attempt: Attempt,
+        asked: &Asked<'_, A>,
+    ) -> Result<Begun<A::Answer>> {
         let candidate = &attempt.candidate;
         let line = (&self.lines, self.settings.model_queue);
         let Admission { slot, place } =
             admit::admit(candidate, &self.workers, line, &self.metrics)?;
         let correlation_id = asked.origin.correlation_id.clone();
-        let claim = reserve::Claim::new(asked.caller, candidate, asked.request, correlation_id);
+        let load = asked.request.load();
+        let claim = reserve::Claim::new(asked.caller, candidate, load, correlation_id);
         let question = Question {
             request: asked.request,
             cap: claim.cap,
@@ -218,11 +311,8 @@ impl Gateway {
         let mut settlement = reserve::reserve(self, asked.caller.clone(), claim, slot).await?;
         let receipt = settlement.receipt_id().unwrap_or_default().to_owned();
         let answer = answer::answer(attempt, question, &mut settlement);
-        let chunks = self.closing.unless(answer).await?;
-        let limits =
-            deliver::Limits { deadline: asked.deadline.clone(), closing: self.closing.clone() };
-        let chunks = deliver::deliver(&self.ports.host, chunks, settlement, limits);
-        Ok(Answer { receipt, model, chunks })
+        let answer = self.closing.unless(answer).await?;
+        Ok(Begun { answer, model, receipt, settlement, deadline: asked.deadline.clone() })
     }
 
     /// Ends every running answer with an error; each is settled as far as it came.

@@ -11,6 +11,7 @@ mod local;
 mod models;
 mod providers;
 mod target;
+mod whole;
 
 use std::{sync::Arc, time::Duration};
 
@@ -30,7 +31,7 @@ use crate::{
     alarm::Alarm,
     chat::{Chunk, ChunkStream, Dialect, Request},
     ports::{ByteStream, Host, HttpClient},
-    wire::{self, Called, Decode, Outgoing, Verbatim},
+    wire::{self, Called, Decode, Outgoing, Verbatim, openai_completions},
 };
 
 /// The largest whole answer that is read from a provider.
@@ -96,11 +97,12 @@ impl Provider {
             stream: request.stream.is_some(),
             slot: self.target.slot,
         };
-        let format = self.format().map_err(Unanswered::refused)?;
+        let (dialect, format) = self.format_for(request).map_err(Unanswered::refused)?;
         let free_text = format.free_text_tools();
-        let wire = self.write(request, format, &outgoing).map_err(Unanswered::refused)?;
+        let wire =
+            self.write(request, (dialect, format), &outgoing).map_err(Unanswered::refused)?;
         let response = self.head(wire, format, deadline, self.target.first_byte_timeout).await?;
-        let same = request.original.as_ref().is_some_and(|it| it.dialect == self.dialect());
+        let same = request.original.as_ref().is_some_and(|it| it.dialect == dialect);
         // A server may stream unasked, or answer whole when asked to stream; then its bytes are not
         // what the caller waits for.
         if format.is_stream(content_type(&response)) {
@@ -121,11 +123,25 @@ impl Provider {
     fn write(
         &self,
         request: &Request,
-        format: &dyn Called,
+        (dialect, format): (Dialect, &dyn Called),
         outgoing: &Outgoing<'_>,
     ) -> Result<http::Request<Bytes>> {
-        let adapted = adapt::request(request, self.dialect(), format.free_text_tools());
+        let adapted = adapt::request(request, dialect, format.free_text_tools());
         self.target.post(format.encode_request(&adapted, outgoing)?, outgoing.stream)
+    }
+
+    /// What a request is written in: its own dialect or the provider's. Whoever offers OpenAI's chat
+    /// offers its text completions too.
+    fn format_for(&self, request: &Request) -> Result<(Dialect, &'static dyn Called)> {
+        let own = self.dialect();
+        if request.dialect != Dialect::OpenAiCompletions {
+            return Ok((own, self.format()?));
+        }
+        if own == Dialect::OpenAiChat {
+            return Ok((request.dialect, &openai_completions::OpenAiCompletions));
+        }
+        openai_completions::check_translatable(request)?;
+        Ok((own, self.format()?))
     }
 
     /// How its dialect is spoken.

@@ -6,8 +6,11 @@
 //! |---------------|----------------------------------------------------------------------|
 //! | [`error`]     | the one error type, its codes, and what a caller can do about each   |
 //! | [`money`]     | integer nano-dollars and the prices of models                        |
+//! | [`operation`] | what a call of a provider is for                                     |
 //! | [`chat`]      | the vocabulary: requests, messages, events, usage, their grammar     |
-//! | [`parse`]     | thoughts and tool calls that models print as text                   |
+//! | [`embeddings`] | texts as vectors                                                    |
+//! | [`moderation`]| what may be harmful in a text, and a word list that looks for it     |
+//! | [`parse`]     | thoughts and tool calls that models print as text                    |
 //! | [`ports`]     | the traits through which the gateway reaches the outside             |
 //! | [`emulate`]   | tools for models that have none, in words                            |
 //! | [`memory`]    | in-process implementation of the storage port                        |
@@ -29,13 +32,16 @@ pub mod accounting;
 pub mod alarm;
 pub mod catalog;
 pub mod chat;
+pub mod embeddings;
 pub mod emulate;
 pub mod error;
 pub mod gateway;
 pub mod inference;
 pub mod keys;
 pub mod memory;
+pub mod moderation;
 pub mod money;
+pub mod operation;
 pub mod parse;
 pub mod ports;
 pub mod settings;

@@ -98,6 +98,8 @@ settings! {
         "How long the upstream may be silent within its answer.";
     default_model: Option<String>, "default-model", "NAME", None,
         "The model of requests that name none.";
+    moderation_model: Option<String>, "moderation-model", "NAME", None,
+        "The upstream's model for moderations that name none. Unset, all are answered by a word list of the gateway's own.";
     prices: Prices, "prices", "JSON", Some("{}"),
         "Dollars per million tokens, by model, `*` for all others: {\"gpt-5\": {\"input\": \"1.25\", \"cached_input\": \"0.125\", \"cache_write\": \"1.25\", \"output\": \"10\", \"reasoning\": \"10\"}}. A model without a price is free.";
     max_output_tokens: u32, "max-output-tokens", "TOKENS", Some("4096"),

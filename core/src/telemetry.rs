@@ -24,11 +24,9 @@ use sleepers::Sleepers;
 use crate::{
     Code, Error, Result,
     accounting::{Outcome, Receipt},
+    operation::Operation,
     ports::{ModelHistory, ModelServer},
 };
-
-/// The name of the chat operation in metrics and spans.
-pub const CHAT: &str = "chat";
 
 /// The metrics of one process. Clones share them.
 #[derive(Clone, Debug)]
@@ -147,8 +145,8 @@ impl Metrics {
     }
 
     /// Counts the time until the first token of a call.
-    pub fn first_token(&self, model: &str, after: Duration) {
-        let labels = OperationLabels::new(CHAT, self.models.label(model));
+    pub fn first_token(&self, operation: Operation, model: &str, after: Duration) {
+        let labels = OperationLabels::new(operation, self.models.label(model));
         self.first_token.get_or_create(&labels).observe(after.as_secs_f64());
     }
 
@@ -188,6 +186,6 @@ impl Metrics {
     }
 
     fn operation(&self, receipt: &Receipt) -> OperationLabels {
-        OperationLabels::new(CHAT, self.models.label(&receipt.model))
+        OperationLabels::new(receipt.operation, self.models.label(&receipt.model))
     }
 }

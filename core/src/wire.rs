@@ -13,6 +13,9 @@ pub mod gemini;
 mod ndjson;
 pub mod ollama;
 pub mod openai_chat;
+pub mod openai_completions;
+pub mod openai_embeddings;
+pub mod openai_moderations;
 pub mod openai_responses;
 mod out;
 mod outgoing;
@@ -33,6 +36,7 @@ use serde_json::Value;
 use crate::{
     Error, Result,
     chat::{Chunk, Dialect, Request, Whole},
+    embeddings::{self, Embeddings},
 };
 
 /// A dialect as it is spoken to us.
@@ -151,17 +155,46 @@ pub trait Decode: fmt::Debug + Send {
     fn finish(&mut self) -> Result<Vec<Chunk>>;
 }
 
+/// How providers are asked for vectors.
+pub trait Embeds: fmt::Debug + Sync {
+    /// Writes `request` for `model` of a provider.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::InvalidRequest`](crate::Code::InvalidRequest) if the format cannot say what the request
+    /// says.
+    fn encode_request(&self, request: &embeddings::Request, model: &str) -> Result<Call>;
+
+    /// Reads the answer to `request`.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::UpstreamInvalid`](crate::Code::UpstreamInvalid) if there is not one vector of finite
+    /// numbers for each input.
+    fn decode_answer(&self, body: Bytes, request: &embeddings::Request) -> Result<Embeddings>;
+}
+
+/// How a provider that speaks `dialect` is asked for vectors; `None` if there is no way.
+pub fn embeds(dialect: Dialect) -> Option<&'static dyn Embeds> {
+    match dialect {
+        Dialect::OpenAiChat => Some(&openai_embeddings::OpenAiEmbeddings),
+        _ => None,
+    }
+}
+
 /// How `dialect` is spoken to us; `None` if it is not served.
 pub fn served(dialect: Dialect) -> Option<&'static dyn Served> {
     match dialect {
         Dialect::OpenAiChat => Some(&openai_chat::OpenAiChat),
+        Dialect::OpenAiCompletions => Some(&openai_completions::OpenAiCompletions),
         Dialect::OpenAiResponses => Some(&openai_responses::OpenAiResponses),
         Dialect::Anthropic => Some(&anthropic::Anthropic),
         _ => None,
     }
 }
 
-/// How we speak `dialect` to providers; `None` if we do not.
+/// How we speak `dialect` to providers; `None` if we do not. Text completions are no provider's only
+/// dialect: [`openai_completions`] is spoken to those of OpenAI's chat.
 pub fn called(dialect: Dialect) -> Option<&'static dyn Called> {
     match dialect {
         Dialect::OpenAiChat => Some(&openai_chat::OpenAiChat),

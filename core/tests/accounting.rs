@@ -15,6 +15,7 @@ use dormouse_core::{
     keys::Caller,
     memory::MemoryRecords,
     money::{NanoDollars, Price},
+    operation::Operation,
     ports::{self, Commit, Page, Record, Records},
 };
 use dormouse_testkit::fakes::TestHost;
@@ -57,7 +58,7 @@ fn caller() -> Caller {
 fn reserve(ledger: &Ledger, amount: i64) -> Result<Hold> {
     at_once(ledger.reserve(
         &caller(),
-        ("provider", "model"),
+        (Operation::Chat, "provider", "model"),
         NanoDollars(amount),
         Some("id".into()),
     ))
@@ -99,7 +100,7 @@ fn a_budget_is_never_passed_by_two_gateways() {
     let caller = caller();
     let attempts = (0..40).map(|turn| {
         let ledger = if turn % 2 == 0 { &books.ledger } else { &colleague };
-        ledger.reserve(&caller, ("provider", "model"), NanoDollars(9), None)
+        ledger.reserve(&caller, (Operation::Chat, "provider", "model"), NanoDollars(9), None)
     });
     let results = at_once(join_all(attempts));
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 11);
@@ -214,8 +215,13 @@ fn a_settlement_whose_answer_was_lost_is_booked_once() {
 fn a_caller_without_a_budget_still_gets_receipts() {
     let books = Books::new();
     let caller = Caller { budget: None, ..caller() };
-    let hold = at_once(books.ledger.reserve(&caller, ("provider", "model"), NanoDollars(5), None))
-        .unwrap();
+    let hold = at_once(books.ledger.reserve(
+        &caller,
+        (Operation::Chat, "provider", "model"),
+        NanoDollars(5),
+        None,
+    ))
+    .unwrap();
     let mut receipt = hold.draft(Outcome::Completed);
     receipt.cost = NanoDollars(3);
     at_once(books.ledger.settle(&hold, &receipt)).unwrap();

@@ -7,6 +7,7 @@ use crate::{
     Code, Error, Result,
     chat::Usage,
     money::NanoDollars,
+    operation::Operation,
     ports::{Record, Timestamp, Version},
 };
 
@@ -24,6 +25,11 @@ impl Hold {
         &self.terms.receipt
     }
 
+    /// What the call is for.
+    pub fn operation(&self) -> Operation {
+        self.terms.operation
+    }
+
     /// The model of the call.
     pub fn model(&self) -> &str {
         &self.terms.model
@@ -35,7 +41,7 @@ impl Hold {
             id: self.terms.receipt.clone(),
             tenant: self.terms.tenant.clone(),
             key: self.terms.key.clone(),
-            operation: self.terms.operation.clone(),
+            operation: self.terms.operation,
             provider: self.terms.provider.clone(),
             model: self.terms.model.clone(),
             started_at: self.terms.started_at,
@@ -63,7 +69,7 @@ pub(super) struct Terms {
     pub(super) receipt: String,
     pub(super) tenant: String,
     pub(super) key: String,
-    pub(super) operation: String,
+    pub(super) operation: Operation,
     pub(super) provider: String,
     pub(super) model: String,
     pub(super) started_at: Timestamp,

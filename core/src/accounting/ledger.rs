@@ -15,6 +15,7 @@ use crate::{
     Code, Error, Result,
     keys::Caller,
     money::NanoDollars,
+    operation::Operation,
     ports::{self, Commit, Host, Page, Record, Records, Refusal, TOKEN_MEMORY, When, Write, hex},
 };
 
@@ -73,27 +74,29 @@ impl Ledger {
         Self { records, host, hold_ttl, receipt_retention, reservations: Arc::default() }
     }
 
-    /// Sets `amount` aside for a call of a provider's model.
+    /// Sets `amount` aside for an operation of a provider's model.
     ///
     /// Without money left this is [`OverBudget`](Code::OverBudget), and without a store
     /// [`StoreUnavailable`](Code::StoreUnavailable): a call that cannot be booked is not made.
     pub async fn reserve(
         &self,
         caller: &Caller,
-        (provider, model): (&str, &str),
+        (operation, provider, model): (Operation, &str, &str),
         amount: NanoDollars,
         correlation_id: Option<String>,
     ) -> Result<Hold> {
         if self.reservations.fetch_add(1, Ordering::Relaxed).is_multiple_of(RECLAIM_EVERY) {
             self.reclaim(&caller.tenant).await?;
         }
-        if let Some(hold) =
-            self.try_reserve(caller, (provider, model), amount, correlation_id.clone()).await?
+        if let Some(hold) = self
+            .try_reserve(caller, (operation, provider, model), amount, correlation_id.clone())
+            .await?
         {
             return Ok(hold);
         }
         self.reclaim(&caller.tenant).await?;
-        match self.try_reserve(caller, (provider, model), amount, correlation_id).await? {
+        match self.try_reserve(caller, (operation, provider, model), amount, correlation_id).await?
+        {
             Some(hold) => Ok(hold),
             None => Err(self.over_budget(caller, amount).await?),
         }
@@ -102,7 +105,7 @@ impl Ledger {
     async fn try_reserve(
         &self,
         caller: &Caller,
-        (provider, model): (&str, &str),
+        (operation, provider, model): (Operation, &str, &str),
         amount: NanoDollars,
         correlation_id: Option<String>,
     ) -> Result<Option<Hold>> {
@@ -113,7 +116,7 @@ impl Ledger {
             receipt: format!("{:012x}-{random}", now.0),
             tenant: caller.tenant.clone(),
             key: caller.key.clone(),
-            operation: "chat".into(),
+            operation,
             provider: provider.to_owned(),
             model: model.to_owned(),
             started_at: now,

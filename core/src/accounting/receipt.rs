@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{chat::Usage, money::NanoDollars, ports::Timestamp};
+use crate::{chat::Usage, money::NanoDollars, operation::Operation, ports::Timestamp};
 
 /// The record of one call of a provider. Every call has exactly one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,8 +13,8 @@ pub struct Receipt {
     pub tenant: String,
     /// With which key.
     pub key: String,
-    /// `chat`, …: the operation's name in the OpenTelemetry GenAI conventions.
-    pub operation: String,
+    /// What for.
+    pub operation: Operation,
     /// Who served it: the catalog's name of the provider, or `machine`.
     pub provider: String,
     /// The model, by the name that callers use.

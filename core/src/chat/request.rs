@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{CacheHint, Message};
+use crate::operation::Operation;
 
 /// A wire format. Two parties that speak the same one can exchange bytes unchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -57,7 +58,8 @@ pub struct Request {
     pub dialect: Dialect,
     /// The model the caller named; empty if the caller left it to the gateway.
     pub model: String,
-    /// The messages, oldest first. Never empty.
+    /// The messages, oldest first; of a text completion its prompts, each for an answer of its own. Never
+    /// empty.
     pub messages: Vec<Message>,
     /// Tools the model may call.
     pub tools: Vec<Tool>,
@@ -69,7 +71,8 @@ pub struct Request {
     pub output_format: OutputFormat,
     /// How the next token is picked.
     pub sampling: Sampling,
-    /// The most output tokens, reasoning included. `None`: the provider's default, never zero.
+    /// The most output tokens, reasoning included. `None`: the provider's default, never zero. Zero is
+    /// only for text completions, which may want the probabilities of the prompt alone.
     pub max_output_tokens: Option<u32>,
     /// Whether and how long to think before answering.
     pub reasoning: ReasoningOptions,
@@ -85,6 +88,16 @@ pub struct Request {
     pub headers: HeaderMap,
     /// The request as it was received, for a provider of the same dialect.
     pub original: Option<Original>,
+}
+
+impl Request {
+    /// What it asks for.
+    pub fn operation(&self) -> Operation {
+        match self.dialect {
+            Dialect::OpenAiCompletions => Operation::TextCompletion,
+            _ => Operation::Chat,
+        }
+    }
 }
 
 /// Whether and how long a model thinks before it answers. `None` is the provider's default.

@@ -1,16 +1,15 @@
 //! Stage 2: who may answer, with which model, at which price, and in which order are they asked?
 
-mod needs;
+pub(super) mod needs;
 mod order;
 mod plan;
 
 use std::sync::Arc;
 
-use super::{Gateway, Origin};
+use super::{Gateway, Origin, answer::Ask};
 use crate::{
     Code, Error, Result,
     catalog::{Fallback, Model, Place, Resolved},
-    chat::Request,
     inference::{LocalModels, Way},
     money::Price,
     ports::ServerState,
@@ -60,13 +59,18 @@ pub(super) enum Destination {
 }
 
 /// Finds the candidates.
-pub(super) async fn route(gateway: &Gateway, request: &Request, origin: &Origin) -> Result<Route> {
-    if request.model.len() > MAX_MODEL_BYTES {
+pub(super) async fn route<A: Ask>(
+    gateway: &Gateway,
+    request: &A,
+    origin: &Origin,
+) -> Result<Route> {
+    let named = request.model();
+    if named.len() > MAX_MODEL_BYTES {
         let message = format!("`model` may have at most {MAX_MODEL_BYTES} bytes");
         return Err(Error::invalid("model", message));
     }
-    let resolved = resolve(gateway, request, origin).await?;
-    let models = needs::able(&resolved, request)?;
+    let resolved = resolve(gateway, named, origin).await?;
+    let models = needs::able(&resolved, &request.needs())?;
     let mut candidates = Vec::with_capacity(models.len());
     let mut missing = None;
     for candidate in models {
@@ -86,9 +90,9 @@ pub(super) async fn route(gateway: &Gateway, request: &Request, origin: &Origin)
 }
 
 /// What the name stands for. A model of this machine comes before a name that the catalog does not list.
-async fn resolve(gateway: &Gateway, request: &Request, origin: &Origin) -> Result<Resolved> {
+async fn resolve(gateway: &Gateway, named: &str, origin: &Origin) -> Result<Resolved> {
     let (catalog, route) = (&gateway.catalog, origin.route.as_ref());
-    let meant = catalog.meant(&request.model, route)?;
+    let meant = catalog.meant(named, route)?;
     if let Some(local) = &gateway.local
         && !catalog.lists(meant)
         && local.servers().state(meant).await.is_some()
@@ -102,7 +106,7 @@ async fn resolve(gateway: &Gateway, request: &Request, origin: &Origin) -> Resul
             "no upstream is configured: start a model server and set DORMOUSE_UPSTREAM to its base URL",
         ));
     }
-    catalog.resolve(&request.model, route)
+    catalog.resolve(named, route)
 }
 
 async fn describe(gateway: &Gateway, model: &Arc<Model>) -> Result<Candidate> {

@@ -8,7 +8,12 @@ use std::{mem, sync::Arc, time::Duration};
 use futures::future::BoxFuture;
 use tracing::Span;
 
-use super::{Gateway, admit::Slot, detached, reserve::Claim};
+use super::{
+    Gateway,
+    admit::Slot,
+    detached,
+    reserve::{BYTES_PER_TOKEN, Claim},
+};
 use crate::{
     Code, Error, Result,
     accounting::{Hold, Ledger, Outcome, Receipt},
@@ -17,9 +22,6 @@ use crate::{
     ports::Host,
     telemetry::Metrics,
 };
-
-/// Bytes of text that are taken for one token where nobody counted.
-const BYTES_PER_TOKEN: u64 = 4;
 
 /// What must be known about a call to book it, whenever it ends. Dropping it books the call as
 /// aborted.
@@ -166,7 +168,13 @@ impl Settlement {
         receipt
     }
 
-    fn estimate(&self) -> Usage {
+    /// What a call without an answer of events has used.
+    pub(super) fn counted(&mut self, usage: Usage) {
+        self.usage = Some(usage);
+    }
+
+    /// What it has used as far as one can tell from its bytes.
+    pub(super) fn estimate(&self) -> Usage {
         Usage {
             input: self.input_bytes.div_ceil(BYTES_PER_TOKEN),
             output: self.output_bytes.div_ceil(BYTES_PER_TOKEN),
@@ -203,7 +211,7 @@ impl Settlement {
     fn first_token(&self) {
         if let Some(hold) = &self.hold {
             let time = self.host.elapsed().saturating_sub(self.started);
-            self.metrics.first_token(hold.model(), time);
+            self.metrics.first_token(hold.operation(), hold.model(), time);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use prometheus_client::encoding::EncodeLabelSet;
 
-use crate::Code;
+use crate::{Code, operation::Operation};
 
 /// The most models that have a label of their own; callers choose the names, so there must be an end.
 const MAX_MODELS: usize = 100;
@@ -36,8 +36,8 @@ pub(super) struct OperationLabels {
 }
 
 impl OperationLabels {
-    pub(super) fn new(operation: &'static str, model: String) -> Self {
-        Self { gen_ai_operation_name: operation, gen_ai_request_model: model }
+    pub(super) fn new(operation: Operation, model: String) -> Self {
+        Self { gen_ai_operation_name: operation.as_str(), gen_ai_request_model: model }
     }
 }
 

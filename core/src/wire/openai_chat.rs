@@ -32,11 +32,16 @@ use http::HeaderMap;
 use serde_json::Value;
 
 pub use answer::{AnswerDecoder, decode_answer};
+pub(super) use answer::{DONE, decode_whole};
+pub(super) use encoder::finish_reason;
 pub use encoder::{AnswerEncoder, EncoderOptions};
 pub use error::error_body;
 pub use outgoing::encode_request;
+pub(super) use outgoing::{from_vocabulary, patched};
 pub use request::decode_request;
+pub(super) use request::{Stop, n_predict, stream_options, within};
 pub use usage::decode_usage;
+pub(super) use usage::encode as encode_usage;
 
 pub use super::failure::decode_error;
 use super::{Call, Called, Decode, Encode, Opening, Outgoing, Served, Verbatim};
@@ -93,6 +98,6 @@ const REASONING: &str = "reasoning_content";
 /// that a caller can send it back.
 const SIGNATURE: &str = "reasoning_signature";
 /// What asks llama.cpp's server to tell in a stream how far it has read the prompt.
-const PROGRESS: &str = "return_progress";
+pub(super) const PROGRESS: &str = "return_progress";
 /// Under which extension fields of a message (or of a streamed `delta`) are carried.
 const MESSAGE: &str = "message";

@@ -29,6 +29,12 @@ pub(super) fn set(fields: &mut Fields, field: &str, value: &Value) -> Result<boo
     Ok(true)
 }
 
+/// Sends a body on to `model`: its own bytes, if it names that already.
+pub(super) fn for_model(body: &Bytes, model: &str) -> Result<Bytes> {
+    let mut fields = read(body)?;
+    if set(&mut fields, "model", &model.into())? { to_bytes(&fields) } else { Ok(body.clone()) }
+}
+
 /// Removes a field. Says whether there was one; `null` is none.
 pub(super) fn remove(fields: &mut Fields, field: &str) -> bool {
     let there = fields.get(field).is_some_and(|value| value.get() != "null");

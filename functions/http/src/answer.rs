@@ -1,4 +1,5 @@
-//! `POST` of a request for an answer, in any dialect that is served: `/v1/chat/completions`, `/v1/messages`.
+//! `POST` of a request for an answer, in any dialect that is served: `/v1/chat/completions`,
+//! `/v1/completions`, `/v1/messages`, `/v1/responses`.
 
 use axum::{
     Extension,
@@ -6,6 +7,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use dormouse_core::{
     Code, Error, Result,
     chat::{Dialect, Request, Whole},
@@ -60,7 +62,8 @@ fn format(dialect: Dialect) -> Result<&'static dyn Served> {
     })
 }
 
-fn conversation(headers: &HeaderMap) -> Option<String> {
+/// The name of the conversation that a request continues.
+pub(crate) fn conversation(headers: &HeaderMap) -> Option<String> {
     let name = headers.get(SESSION)?.to_str().ok()?;
     (!name.is_empty() && name.len() <= MAX_SESSION_BYTES).then(|| name.to_owned())
 }
@@ -98,9 +101,16 @@ async fn whole(mut answer: Answer, mut encoder: Box<dyn Encode>) -> Result<Respo
         body = chunk.verbatim.or(body);
     }
     let body = body.unwrap_or_else(|| encoder.whole(&whole));
+    Ok(json(body, Some(&answer.receipt)))
+}
+
+/// A response with a JSON body, and the receipt of the call it comes from.
+pub(crate) fn json(body: Bytes, receipt: Option<&str>) -> Response {
     let mut response = ([(CONTENT_TYPE, "application/json")], body).into_response();
-    name_receipt(&mut response, &answer.receipt);
-    Ok(response)
+    if let Some(receipt) = receipt {
+        name_receipt(&mut response, receipt);
+    }
+    response
 }
 
 fn name_receipt(response: &mut Response, receipt: &str) {

@@ -5,8 +5,11 @@
 //! | path                        | module         |
 //! |-----------------------------|----------------|
 //! | `POST /v1/chat/completions` | `answer`       |
+//! | `POST /v1/completions`      | `answer`       |
 //! | `POST /v1/responses`        | `answer`       |
 //! | `POST /v1/messages`         | `answer`       |
+//! | `POST /v1/embeddings`       | `embeddings`   |
+//! | `POST /v1/moderations`      | `moderations`  |
 //! | `/v1/models[/{id}[/wake]]`  | `models`       |
 //! | `/v1/keys[/{id}]`           | `keys`         |
 //! | `GET /v1/receipts[/{id}]`   | `receipts`     |
@@ -18,9 +21,11 @@ mod body;
 mod caller;
 mod correlation;
 mod dialect;
+mod embeddings;
 mod extract;
 mod keys;
 mod models;
+mod moderations;
 mod problem;
 mod receipts;
 mod state;
@@ -39,6 +44,9 @@ pub fn router(gateway: Gateway) -> Router {
         .route("/v1/chat/completions", post(answer::answer))
         .route("/v1/responses", post(answer::answer))
         .route("/v1/messages", post(answer::answer))
+        .route("/v1/completions", post(answer::answer))
+        .route("/v1/embeddings", post(embeddings::embed))
+        .route("/v1/moderations", post(moderations::moderate))
         .route("/v1/models", get(models::list))
         // Model ids contain slashes (`org/model`).
         .route("/v1/models/{*id}", get(models::one).post(models::act))

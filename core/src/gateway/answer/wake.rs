@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Question;
+use super::{Ask, Question};
 use crate::{
     Result,
     gateway::{line::Place, models::still_waking, settle::Settlement},
@@ -12,13 +12,13 @@ use crate::{
 
 /// Waits for a place in the warm server of `model`: a streamed request as long as it may run, any other
 /// for the wake timeout. Whoever stops waiting has not asked anyone yet, so there is nothing to pay.
-pub(super) async fn wake(
+pub(super) async fn wake<A: Ask>(
     local: &LocalModels,
     model: &str,
-    question: &Question<'_>,
+    question: &Question<'_, A>,
     settlement: &mut Settlement,
 ) -> Result<Lease> {
-    let streamed = question.request.stream.is_some();
+    let streamed = question.request.is_streamed();
     let waited = settlement.waited().unwrap_or_default();
     // A second wake, of a server that died, is part of the same patience.
     let patience = question.wake_timeout.saturating_sub(waited);

@@ -8,14 +8,16 @@ use crate::{
     chat::{OutputFormat, Part, Request},
 };
 
-/// The candidates that can do what `request` needs.
+/// The candidates that are capable of all that is `needed`.
 ///
 /// # Errors
 ///
 /// [`InvalidRequest`](crate::Code::InvalidRequest) if there are none, naming what the first one lacks.
-pub(super) fn able<'a>(resolved: &'a Resolved, request: &Request) -> Result<Vec<&'a Candidate>> {
-    let needed = needed(request);
-    let lacks = |candidate: &&Candidate| candidate.model.facts.capabilities.first_lacking(&needed);
+pub(super) fn able<'a>(
+    resolved: &'a Resolved,
+    needed: &BTreeSet<Capability>,
+) -> Result<Vec<&'a Candidate>> {
+    let lacks = |candidate: &&Candidate| candidate.model.facts.capabilities.first_lacking(needed);
     let able: Vec<_> = resolved.candidates.iter().filter(|it| lacks(it).is_none()).collect();
     match resolved.candidates.iter().find_map(|it| lacks(&it)) {
         Some(lacking) if able.is_empty() => {
@@ -26,7 +28,8 @@ pub(super) fn able<'a>(resolved: &'a Resolved, request: &Request) -> Result<Vec<
     }
 }
 
-fn needed(request: &Request) -> BTreeSet<Capability> {
+/// What a conversation needs.
+pub(in crate::gateway) fn of(request: &Request) -> BTreeSet<Capability> {
     let mut needed = BTreeSet::from([Capability::Chat]);
     for part in request.messages.iter().flat_map(|message| &message.parts) {
         match part {

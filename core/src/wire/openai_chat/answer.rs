@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::chunk::{Reader, Shape};
 use crate::{
     Code, Error, Result,
-    chat::{Chunk, Event, Source},
+    chat::{Chunk, Dialect, Event, Source},
     wire::{
         Decode, Verbatim,
         out::Out,
@@ -36,10 +36,15 @@ enum State {
 impl AnswerDecoder {
     /// A decoder for one answer.
     pub fn new(verbatim: Verbatim) -> Self {
+        Self::of(Dialect::OpenAiChat, verbatim)
+    }
+
+    /// A decoder for a chat answer or a text completion.
+    pub(in crate::wire) fn of(dialect: Dialect, verbatim: Verbatim) -> Self {
         Self {
             verbatim,
             sse: sse::Decoder::default(),
-            reader: Reader::default(),
+            reader: Reader::of(dialect),
             state: State::Reading,
         }
     }
@@ -142,7 +147,7 @@ impl Decode for AnswerDecoder {
 }
 
 /// What ends a stream. It is written anew for every caller, so it is no part of a chunk.
-pub(super) const DONE: &str = "[DONE]";
+pub(in crate::wire) const DONE: &str = "[DONE]";
 
 /// Reads a whole answer. `pass`: the caller speaks this format too.
 ///
@@ -151,8 +156,13 @@ pub(super) const DONE: &str = "[DONE]";
 /// The provider's own error if it sent one with a success status, [`Code::UpstreamInvalid`] if the body
 /// is no answer.
 pub fn decode_answer(body: Bytes, pass: bool) -> Result<Chunk> {
+    decode_whole(Dialect::OpenAiChat, body, pass)
+}
+
+/// The same, of a chat answer or a text completion.
+pub(in crate::wire) fn decode_whole(dialect: Dialect, body: Bytes, pass: bool) -> Result<Chunk> {
     let object: Map<String, Value> = serde_json::from_slice(&body).map_err(unreadable)?;
-    let mut reader = Reader::default();
+    let mut reader = Reader::of(dialect);
     let mut out = Out::default();
     reader.read(object, Shape::Whole, &mut out)?;
     if !reader.has_choices() {

@@ -34,6 +34,7 @@ pub(super) enum Shape {
 /// Reads the objects of one answer.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
+    dialect: Dialect,
     started: bool,
     choices: BTreeMap<u32, Assembly>,
     /// The fields about the whole answer, as they were last told.
@@ -43,6 +44,12 @@ pub(super) struct Reader {
 }
 
 impl Reader {
+    /// A reader of chat answers, or of the text completions that differ from them in one thing: a choice's
+    /// words are its `text`.
+    pub(super) fn of(dialect: Dialect) -> Self {
+        Self { dialect, ..Self::default() }
+    }
+
     /// Takes the next object.
     pub(super) fn read(
         &mut self,
@@ -118,7 +125,7 @@ impl Reader {
                 fields.insert(field, value);
             }
         }
-        extension(None, fields, out);
+        self.extension(None, fields, out);
     }
 
     fn count(&mut self, usage: Usage, out: &mut Out) {
@@ -143,11 +150,7 @@ impl Reader {
         let Some(index) = index else {
             return Err(Error::new(Code::UpstreamInvalid, "the provider gave too many answers"));
         };
-        let message = choice.shift_remove(if shape == Shape::Chunk { "delta" } else { MESSAGE });
-        let mut message = match message {
-            Some(Value::Object(message)) => message,
-            _ => Map::new(),
-        };
+        let mut message = self.message(&mut choice, shape);
         choice.retain(|field, value| !value.is_null() && field != MESSAGE);
         let reason = match choice.shift_remove("finish_reason") {
             Some(Value::String(reason)) if !reason.is_empty() => Some(finish_reason(reason)),
@@ -157,8 +160,8 @@ impl Reader {
         if !message.is_empty() {
             choice.insert(MESSAGE.into(), message.into());
         }
+        self.extension(Some(index), choice, out);
         let assembly = self.choices.entry(index).or_insert_with(|| Assembly::new(index));
-        extension(Some(index), choice, out);
         if assembly.finished() {
             out.inexact |= reason.is_some() || !words.is_empty();
             return Ok(());
@@ -172,6 +175,29 @@ impl Reader {
                     if assembly.has_calls() { FinishReason::ToolCalls } else { FinishReason::Stop };
                 assembly.finish(reason, out)
             }
+        }
+    }
+
+    /// Takes what a choice says.
+    fn message(&self, choice: &mut Map<String, Value>, shape: Shape) -> Map<String, Value> {
+        let field = match (self.dialect, shape) {
+            (Dialect::OpenAiCompletions, _) => {
+                let text = choice.shift_remove("text");
+                return text.map(|text| ("content".to_owned(), text)).into_iter().collect();
+            }
+            (_, Shape::Chunk) => "delta",
+            (_, Shape::Whole) => MESSAGE,
+        };
+        match choice.shift_remove(field) {
+            Some(Value::Object(message)) => message,
+            _ => Map::new(),
+        }
+    }
+
+    fn extension(&self, choice: Option<u32>, fields: Map<String, Value>, out: &mut Out) {
+        if !fields.is_empty() {
+            let fields = Extensions(fields);
+            out.events.push(Event::Extension { dialect: self.dialect, choice, fields });
         }
     }
 }
@@ -196,16 +222,6 @@ fn speaks(choice: &Value) -> bool {
     let words = delta.into_iter().flatten();
     choice.get("finish_reason").is_some_and(|reason| !reason.is_null())
         || words.into_iter().any(|(field, value)| field != "role" && !value.is_null())
-}
-
-fn extension(choice: Option<u32>, fields: Map<String, Value>, out: &mut Out) {
-    if !fields.is_empty() {
-        out.events.push(Event::Extension {
-            dialect: Dialect::OpenAiChat,
-            choice,
-            fields: Extensions(fields),
-        });
-    }
 }
 
 fn finish_reason(reason: String) -> FinishReason {

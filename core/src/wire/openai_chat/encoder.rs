@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, mem};
 use bytes::{Bytes, BytesMut};
 use serde_json::{Map, Value, json};
 
-use super::{MESSAGE, REASONING, SIGNATURE, answer::DONE, error::error_body, usage};
+use super::{DONE, MESSAGE, REASONING, SIGNATURE, error::error_body, usage};
 use crate::{
     Error,
     chat::{Chunk, Delta, Dialect, Event, FinishReason, PartKind, Signature, Usage, Whole},
@@ -261,7 +261,7 @@ fn write(object: Map<String, Value>, written: &mut BytesMut) {
 }
 
 /// The format's word for why a choice ended.
-pub(super) fn finish_reason(reason: &FinishReason) -> &str {
+pub(in crate::wire) fn finish_reason(reason: &FinishReason) -> &str {
     match reason {
         FinishReason::Stop | FinishReason::StopText(_) => "stop",
         FinishReason::Length => "length",

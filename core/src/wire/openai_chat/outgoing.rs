@@ -41,7 +41,12 @@ pub fn encode_request(request: &Request, outgoing: &Outgoing<'_>) -> Result<Byte
     }
 }
 
-fn patched(body: &Bytes, request: &Request, outgoing: &Outgoing<'_>) -> Result<Bytes> {
+/// Changes only what must change of a request's own bytes.
+pub(in crate::wire) fn patched(
+    body: &Bytes,
+    request: &Request,
+    outgoing: &Outgoing<'_>,
+) -> Result<Bytes> {
     let mut fields = patch::read(body)?;
     let mut changed =
         !outgoing.model.is_empty() && set(&mut fields, "model", &outgoing.model.into())?;
@@ -81,7 +86,11 @@ fn asks_progress(outgoing: &Outgoing<'_>) -> bool {
     outgoing.stream && outgoing.slot.is_some()
 }
 
-fn from_vocabulary(request: &Request, outgoing: &Outgoing<'_>) -> Map<String, Value> {
+/// Writes all of a request anew.
+pub(in crate::wire) fn from_vocabulary(
+    request: &Request,
+    outgoing: &Outgoing<'_>,
+) -> Map<String, Value> {
     let own = request.dialect == Dialect::OpenAiChat;
     let mut body = Map::new();
     let mut put = |field: &str, value: Option<Value>| {

@@ -83,7 +83,7 @@ pub fn decode_request(body: &Bytes) -> Result<Request> {
     let tools = tool::decode_all(read.tools.take().unwrap_or_default())?;
     let tool_choice = tool::decode_choice(read.tool_choice.take(), &tools)?;
     let max_output_tokens = max_output_tokens(&read)?;
-    let stream = stream(&mut read)?;
+    let stream = stream_options(read.stream, read.stream_options.take(), &mut read.rest)?;
     check_carried(&mut read.rest)?;
     let output_format = format::decode(read.response_format.take(), &mut read.rest)?;
     let sampling = sampling(&mut read)?;
@@ -120,30 +120,37 @@ fn max_output_tokens(read: &Body) -> Result<Option<u32>> {
             return Err(Error::invalid(field, format!("`{field}` must be at least 1")));
         }
     }
-    let n_predict = read.n_predict.filter(|n| *n >= 0).map(|n| match u32::try_from(n) {
+    let n_predict = n_predict(read.n_predict)?;
+    Ok(read.max_completion_tokens.or(read.max_tokens).or(n_predict))
+}
+
+pub(in crate::wire) fn n_predict(limit: Option<i64>) -> Result<Option<u32>> {
+    let limit = limit.filter(|n| *n >= 0).map(|n| match u32::try_from(n) {
         Ok(0) | Err(_) => Err(Error::invalid("n_predict", "`n_predict` is out of range")),
         Ok(n) => Ok(n),
     });
-    Ok(read.max_completion_tokens.or(read.max_tokens).or(n_predict.transpose()?))
+    limit.transpose()
 }
 
-fn stream(read: &mut Body) -> Result<Option<StreamOptions>> {
-    let mut options = read.stream_options.take().unwrap_or_default();
+/// Whether and how to stream. Options that are not known are kept in `rest`.
+pub(in crate::wire) fn stream_options(
+    stream: Option<bool>,
+    options: Option<Map<String, Value>>,
+    rest: &mut Map<String, Value>,
+) -> Result<Option<StreamOptions>> {
+    let mut options = options.unwrap_or_default();
     let include_usage = fields::take(&mut options, "include_usage", "stream_options")?;
-    if !read.stream.unwrap_or_default() {
+    if !stream.unwrap_or_default() {
         return Ok(None);
     }
     if !options.is_empty() {
-        read.rest.insert("stream_options".into(), options.into());
+        rest.insert("stream_options".into(), options.into());
     }
     Ok(Some(StreamOptions { include_usage: include_usage.unwrap_or_default() }))
 }
 
 fn sampling(read: &mut Body) -> Result<Sampling> {
-    let stop = read.stop.take().map(|Stop(texts)| texts).unwrap_or_default();
-    if stop.len() > MAX_STOPS {
-        return Err(Error::invalid("stop", format!("`stop` takes at most {MAX_STOPS} texts")));
-    }
+    let stop = read.stop.take().unwrap_or_default().texts()?;
     within("n", read.n.map(f64::from), 1.0, 128.0)?;
     within("top_logprobs", read.top_logprobs.map(f64::from), 0.0, 20.0)?;
     Ok(Sampling {
@@ -166,7 +173,12 @@ fn top_k(read: &Body) -> Result<Option<u32>> {
     u32::try_from(top_k).map(Some).map_err(|_| Error::invalid("top_k", "`top_k` is out of range"))
 }
 
-fn within(field: &str, value: Option<f64>, least: f64, most: f64) -> Result<Option<f64>> {
+pub(in crate::wire) fn within(
+    field: &str,
+    value: Option<f64>,
+    least: f64,
+    most: f64,
+) -> Result<Option<f64>> {
     match value {
         Some(value) if !(least..=most).contains(&value) => {
             Err(Error::invalid(field, format!("`{field}` must be from {least} to {most}")))
@@ -198,8 +210,18 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// One text or several.
-struct Stop(Vec<String>);
+/// The texts that end an answer: one or several.
+#[derive(Default)]
+pub(in crate::wire) struct Stop(Vec<String>);
+
+impl Stop {
+    pub(in crate::wire) fn texts(self) -> Result<Vec<String>> {
+        if self.0.len() > MAX_STOPS {
+            return Err(Error::invalid("stop", format!("`stop` takes at most {MAX_STOPS} texts")));
+        }
+        Ok(self.0)
+    }
+}
 
 impl<'de> Deserialize<'de> for Stop {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

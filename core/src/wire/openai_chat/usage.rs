@@ -69,7 +69,7 @@ fn count(object: &Map<String, Value>, field: &str) -> Option<u64> {
 }
 
 /// Writes token counts as a `usage` object.
-pub(super) fn encode(usage: &Usage) -> Value {
+pub(in crate::wire) fn encode(usage: &Usage) -> Value {
     json!({
         "prompt_tokens": usage.input,
         "completion_tokens": usage.output,

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{Out, Reader, Voice};
-use crate::Result;
+use crate::{Result, chat::Dialect};
 
 /// A field of any other name makes a chunk unusual, and so does a field that comes twice.
 #[derive(Deserialize)]
@@ -65,7 +65,7 @@ struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 impl Reader {
     /// Takes the next object if it is a plain one. `None`: it is not, and nothing was taken.
     pub(in super::super) fn plain(&mut self, data: &str, out: &mut Out) -> Option<Result<()>> {
-        if !self.started {
+        if !self.started || self.dialect != Dialect::OpenAiChat {
             return None;
         }
         let plain: Plain<'_> = serde_json::from_str(data).ok()?;
