@@ -7,6 +7,7 @@ that is not as it should be.
 """
 
 import json
+import math
 import os
 
 import openai
@@ -97,6 +98,44 @@ def structured(api):
     assert isinstance(said["asleep"], bool) and said["place"] in ("nest", "tree"), said
 
 
+def completions(api):
+    """A text that goes on, whole and in pieces."""
+    options = {"model": MODEL, "prompt": "Once upon a time", "max_tokens": 12, "extra_body": {"ignore_eos": True}}
+    answer = api.completions.create(**options)
+    assert answer.object == "text_completion", answer
+    assert answer.choices[0].text and answer.choices[0].finish_reason == "length", answer
+    assert answer.usage.completion_tokens == 12, answer
+    chunks = list(api.completions.create(**options, stream=True, stream_options={"include_usage": True}))
+    assert "".join(chunk.choices[0].text for chunk in chunks if chunk.choices), chunks
+    assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "length", chunks
+    assert chunks[-1].usage.completion_tokens == 12, chunks[-1]
+
+
+def embeddings(api):
+    """Vectors; the SDK asks for base64 unless told otherwise."""
+    texts = ["a mouse in a nest", "a bird in a tree"]
+    usual = api.embeddings.create(model=MODEL, input=texts)
+    assert [entry.index for entry in usual.data] == [0, 1], usual
+    assert usual.usage.prompt_tokens > len(texts), usual.usage
+    numbers = api.embeddings.create(model=MODEL, input=texts, encoding_format="float")
+    for one, other in zip(usual.data, numbers.data, strict=True):
+        assert len(one.embedding) == len(other.embedding) > 8, one
+        # How texts are put into batches changes the last digits.
+        assert all(math.isclose(a, b, abs_tol=1e-3) for a, b in zip(one.embedding, other.embedding, strict=True))
+    short = api.embeddings.create(model=MODEL, input=texts[0], dimensions=8).data[0].embedding
+    assert len(short) == 8 and math.isclose(math.hypot(*short), 1, abs_tol=1e-5), short
+
+
+def moderations(api):
+    """Verdicts of the gateway's own word list."""
+    verdicts = api.moderations.create(input=["I will kill you", "Good night"])
+    assert verdicts.model == "dormouse-wordlist-1", verdicts
+    assert verdicts.results[0].flagged and verdicts.results[0].categories.harassment_threatening, verdicts
+    assert verdicts.results[0].category_scores.harassment_threatening == 1, verdicts
+    assert verdicts.results[0].category_applied_input_types.violence == ["text"], verdicts
+    assert not verdicts.results[1].flagged, verdicts
+
+
 def models(api):
     """The list of models, and one of them."""
     assert MODEL in [model.id for model in api.models.list()]
@@ -123,6 +162,13 @@ def errors(api):
     refused(openai.AuthenticationError, ask(client(api_key="sk-wrong")), code="unauthenticated")
     refused(openai.NotFoundError, lambda: api.models.retrieve("nobody"), code="model_not_found")
     refused(openai.BadRequestError, ask(api, temperature="hot"), param="temperature")
+    refused(openai.BadRequestError, lambda: api.embeddings.create(model=MODEL, input=[""]), param="input[0]")
+    long = 1_000_000
+    refused(
+        openai.BadRequestError,
+        lambda: api.embeddings.create(model=MODEL, input="a", dimensions=long),
+        param="dimensions",
+    )
     poor = client(api_key=os.environ["CHECK_KEY_WITHOUT_MONEY"])
     refused(openai.RateLimitError, ask(poor), code="over_budget")
     refused(openai.RateLimitError, ask(poor, stream=True), code="over_budget")
@@ -131,7 +177,7 @@ def errors(api):
 def main():
     """Runs every check and says which."""
     api = client()
-    for check in (whole, streamed, tools, structured, models, errors):
+    for check in (whole, streamed, tools, structured, completions, embeddings, moderations, models, errors):
         check(api)
         print(f"ok {check.__name__}")
 

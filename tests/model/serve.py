@@ -1,6 +1,6 @@
 """Serves a model with llama.cpp's own HTTP server, in this process.
 
-    python serve.py MODEL.gguf [--host HOST] [--port N] [--parallel N] [--context N] [--stay]
+    python serve.py MODEL.gguf [--host HOST] [--port N] [--parallel N] [--context N] [--embeddings] [--stay]
 
 Prints `llama.cpp server listens on http://127.0.0.1:PORT` when it can answer, and ends when its standard
 input ends: whoever started it holds the other end of that pipe, so no server outlives its test. With
@@ -32,6 +32,9 @@ def parameters(arguments):
     settings.endpoint_slots = True
     settings.endpoint_metrics = True
     settings.warmup = False
+    if arguments.embeddings:
+        settings.embedding = True
+        settings.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     settings.verbosity = 1
     return settings
 
@@ -44,6 +47,7 @@ def main():
     parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
     parser.add_argument("--parallel", type=int, default=2, help="how many requests run at once")
     parser.add_argument("--context", type=int, default=16384, help="tokens of context of each request")
+    parser.add_argument("--embeddings", action="store_true", help="make vectors of texts too")
     parser.add_argument("--stay", action="store_true", help="do not end with the standard input")
     arguments = parser.parse_args()
     server = xllamacpp.Server(parameters(arguments))

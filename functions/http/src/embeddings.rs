@@ -21,7 +21,7 @@ pub(crate) async fn embed(
     let request = openai_embeddings::decode_request(&body)?;
     let encoding = request.encoding;
     let conversation = answer::conversation(&headers);
-    let origin = Origin { correlation_id: Some(id), conversation };
+    let origin = Origin { correlation_id: Some(id), conversation, ..Origin::default() };
     let answered = gateway.embed(&caller, request, origin).await?;
     let body = openai_embeddings::encode_answer(&answered.answer, encoding)?;
     Ok(answer::json(body, answered.receipt.as_deref()))

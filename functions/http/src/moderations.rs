@@ -17,7 +17,7 @@ pub(crate) async fn moderate(
 ) -> Result<Response, Problem> {
     let body = body::read(&gateway, body).await?;
     let request = openai_moderations::decode_request(&body)?;
-    let origin = Origin { correlation_id: Some(id.clone()), conversation: None };
+    let origin = Origin { correlation_id: Some(id.clone()), ..Origin::default() };
     let answered = gateway.moderate(&caller, request, origin).await?;
     let body = openai_moderations::encode_answer(&answered.answer, &id);
     Ok(answer::json(body, answered.receipt.as_deref()))

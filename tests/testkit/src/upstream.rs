@@ -4,7 +4,8 @@
 //! It speaks just enough HTTP/1.1 to be a provider, on a raw socket, because most of what it is for (an
 //! answer in odd pieces, a silence before the status, a connection that breaks) no HTTP library lets its
 //! user do. Without a script it answers every chat request with an echo, whole or streamed, in the dialect
-//! of the request's path: OpenAI's chat completions, Gemini's, Ollama's.
+//! of the request's path: OpenAI's chat completions, Gemini's, Ollama's; and
+//! plain texts with how they go on, or with vectors.
 #![expect(clippy::expect_used, reason = "a test whose tools fail fails")]
 
 mod answer;
@@ -13,6 +14,7 @@ mod form;
 mod gate;
 mod log;
 mod request;
+mod texts;
 mod wire;
 
 use std::{

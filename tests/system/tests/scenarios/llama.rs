@@ -25,9 +25,14 @@ pub(crate) struct Llama {
 impl Llama {
     /// Starts one.
     pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts one with further arguments.
+    pub(crate) async fn start_with(arguments: &[&str]) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../model/llama");
         let program = process::given("DORMOUSE_TEST_LLAMA").unwrap_or(script);
-        let mut process = Process::start::<&str, &str>(&program, &[], []);
+        let mut process = Process::start::<&str, &str>(&program, arguments, []);
         let address = process.address().await;
         Self { address, _process: process }
     }

@@ -27,6 +27,7 @@ mod identity;
 mod limits;
 mod llama;
 mod malformed;
+mod operations;
 mod patience;
 mod sdk;
 mod sse;
@@ -70,6 +71,11 @@ macro_rules! everywhere {
                 streamed_tool_calls_add_up,
                 tool_results_reach_the_model,
                 response_formats_reach_the_model,
+            }
+            operations {
+                embeddings_come_in_the_encoding_asked_for_and_are_paid_for,
+                text_completions_arrive_whole_and_streamed,
+                moderations_say_who_judges,
             }
             identity {
                 without_a_valid_key_nothing_is_answered,

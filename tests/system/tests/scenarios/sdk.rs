@@ -10,7 +10,7 @@ use crate::{
 };
 
 pub(crate) async fn the_openai_sdk_works(stage: Stage) {
-    let llama = Llama::start().await;
+    let llama = Llama::start_with(&["--embeddings"]).await;
     let prices = ("DORMOUSE_PRICES", r#"{"*": {"input": "1", "output": "2"}}"#);
     let gateway = stage.gateway_for(&llama.base_url(), &[prices]).await;
     let (_, poor) = gateway.key_with_budget("0.000000001").await;

@@ -8,7 +8,7 @@ use super::{
     Gate,
     form::{self, Form, Speech},
     log::Received,
-    wire,
+    texts, wire,
 };
 
 /// One answer: pieces of bytes, sent one by one, gates between them, and what follows the last.
@@ -133,11 +133,16 @@ impl Answer {
         Self::new(Content::Speech(speech))
     }
 
-    /// What is answered without a script: models, an echo, or 404.
+    /// What is answered without a script: models, an echo, the lengths of texts as vectors, or 404.
     pub(super) fn default_for(request: &Received) -> Self {
         let models = Some(&request.path).filter(|_| request.method == Method::GET);
         if let Some(models) = models.and_then(|path| form::models(path)) {
             return Self::json(200, &models);
+        }
+        match (&request.method, request.path.as_str()) {
+            (&Method::POST, "/v1/completions") => return texts::continuation(request),
+            (&Method::POST, "/v1/embeddings") => return texts::embeddings(request),
+            _ => {}
         }
         let form = form::of(request).filter(|_| request.method == Method::POST);
         let Some(form) = form else { return Self::no_such_path() };

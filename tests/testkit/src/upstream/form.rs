@@ -70,7 +70,7 @@ pub(super) fn models(path: &str) -> Option<Value> {
 }
 
 /// A server-sent event.
-fn event(data: &Value) -> String {
+pub(super) fn event(data: &Value) -> String {
     format!("data: {data}\n\n")
 }
 
