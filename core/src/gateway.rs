@@ -24,7 +24,7 @@ mod route;
 mod settle;
 mod state;
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use admit::Admission;
 use answer::{Ask, Question};
@@ -83,6 +83,13 @@ pub struct Origin {
 /// A wired gateway; one per process. Clones are the same gateway.
 #[derive(Clone, Debug)]
 pub struct Gateway {
+    // Every request holds several clones for as long as it runs, so a clone is one pointer.
+    parts: Arc<Parts>,
+}
+
+/// What the clones of a gateway share; of no use by itself.
+#[derive(Debug)]
+pub struct Parts {
     settings: Arc<Settings>,
     ports: Ports,
     fixed_key: Option<Fingerprint>,
@@ -95,6 +102,14 @@ pub struct Gateway {
     local: Option<LocalModels>,
     metrics: Metrics,
     closing: closing::Closing,
+}
+
+impl Deref for Gateway {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
 }
 
 /// What all attempts to answer a request have in common.
@@ -182,7 +197,7 @@ impl Gateway {
             LocalModels::new(servers, http, Arc::clone(&ports.host), Arc::clone(&settings))
         });
         let lines = line::Lines::default();
-        Ok(Self {
+        let parts = Parts {
             settings,
             ports,
             fixed_key,
@@ -195,7 +210,8 @@ impl Gateway {
             local,
             metrics,
             closing: closing::Closing::default(),
-        })
+        };
+        Ok(Self { parts: Arc::new(parts) })
     }
 
     /// Who shows `credential`, the text of an API key.

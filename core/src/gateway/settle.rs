@@ -3,7 +3,7 @@
 //! Whatever ends a call (its last event, an error, a caller who goes away) ends in one booking. It runs
 //! as a task of its own, so that it is finished even if nobody waits for it any more.
 
-use std::{mem, sync::Arc, time::Duration};
+use std::{mem, time::Duration};
 
 use futures::future::BoxFuture;
 use tracing::Span;
@@ -16,11 +16,9 @@ use super::{
 };
 use crate::{
     Code, Error, Result,
-    accounting::{Hold, Ledger, Outcome, Receipt},
+    accounting::{Hold, Outcome, Receipt},
     chat::{Chunk, Event, Grammar, Source, Usage, Violation},
     money::Price,
-    ports::Host,
-    telemetry::Metrics,
 };
 
 /// What must be known about a call to book it, whenever it ends. Dropping it books the call as
@@ -36,9 +34,7 @@ pub(super) struct Settlement {
     grammar: Grammar,
     started: Duration,
     wake: Option<Wake>,
-    ledger: Ledger,
-    metrics: Metrics,
-    host: Arc<dyn Host>,
+    gateway: Gateway,
     span: Span,
     _slot: Option<Slot>,
 }
@@ -74,11 +70,9 @@ impl Settlement {
             input_bytes: claim.input_bytes,
             output_bytes: 0,
             grammar: Grammar::default(),
-            started: gateway.ports.host.elapsed(),
+            started: gateway.host().elapsed(),
             wake: None,
-            ledger: gateway.ledger.clone(),
-            metrics: gateway.metrics.clone(),
-            host: Arc::clone(&gateway.ports.host),
+            gateway: gateway.clone(),
             span: Span::current(),
             _slot: slot,
         }
@@ -91,7 +85,7 @@ impl Settlement {
 
     /// The call begins to wait for its model to wake.
     pub(super) fn waits(&mut self) {
-        self.wake.get_or_insert_default().since = Some(self.host.elapsed());
+        self.wake.get_or_insert_default().since = Some(self.gateway.host().elapsed());
     }
 
     /// The model is warm, after `time`.
@@ -99,7 +93,7 @@ impl Settlement {
         let wake = self.wake.get_or_insert_default();
         *wake = Wake { took: wake.took.saturating_add(time), since: None };
         if let Some(hold) = &self.hold {
-            self.metrics.waited(hold.model(), time);
+            self.gateway.metrics().waited(hold.model(), time);
         }
     }
 
@@ -107,7 +101,7 @@ impl Settlement {
     /// of this machine.
     pub(super) fn waited(&self) -> Option<Duration> {
         self.wake.map(|Wake { took, since }| {
-            let since = since.map(|since| self.host.elapsed().saturating_sub(since));
+            let since = since.map(|since| self.gateway.host().elapsed().saturating_sub(since));
             took.saturating_add(since.unwrap_or_default())
         })
     }
@@ -137,9 +131,9 @@ impl Settlement {
     ) -> Option<BoxFuture<'static, Result<()>>> {
         let hold = self.hold.take()?;
         let receipt = self.receipt(&hold, outcome, error);
-        let (ledger, metrics) = (self.ledger.clone(), self.metrics.clone());
+        let gateway = self.gateway.clone();
         let work = async move {
-            let result = ledger.settle(&hold, &receipt).await;
+            let result = gateway.ledger().settle(&hold, &receipt).await;
             if let Err(error) = &result {
                 let error = error as &dyn std::error::Error;
                 tracing::error!(
@@ -148,15 +142,15 @@ impl Settlement {
                     "a call could not be settled; its hold will expire"
                 );
             }
-            metrics.settled(&receipt);
+            gateway.metrics().settled(&receipt);
             result
         };
-        Some(self.span.in_scope(|| detached::run(&*self.host, work)))
+        Some(self.span.in_scope(|| detached::run(&**self.gateway.host(), work)))
     }
 
     fn receipt(&self, hold: &Hold, outcome: Outcome, error: Option<&Error>) -> Receipt {
         let mut receipt = hold.draft(outcome);
-        let time = self.host.elapsed().saturating_sub(self.started);
+        let time = self.gateway.host().elapsed().saturating_sub(self.started);
         receipt.duration_ms = milliseconds(time);
         receipt.wake_ms = self.waited().map(milliseconds);
         receipt.error = error.map(|error| error.code().as_str().to_owned());
@@ -210,8 +204,8 @@ impl Settlement {
 
     fn first_token(&self) {
         if let Some(hold) = &self.hold {
-            let time = self.host.elapsed().saturating_sub(self.started);
-            self.metrics.first_token(hold.operation(), hold.model(), time);
+            let time = self.gateway.host().elapsed().saturating_sub(self.started);
+            self.gateway.metrics().first_token(hold.operation(), hold.model(), time);
         }
     }
 }
