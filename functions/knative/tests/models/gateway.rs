@@ -129,11 +129,12 @@ impl Gateway {
         processes().filter(|it| it.parent == gateway && !it.is_guard()).map(|it| it.id).collect()
     }
 
-    /// The memory that it occupies, in bytes.
-    pub(crate) fn resident(&self) -> u64 {
+    /// The memory that it occupies, in bytes, without the pages of the program itself.
+    pub(crate) fn occupied(&self) -> u64 {
         let gateway = self.process.id().expect("it runs");
         let status = fs::read_to_string(format!("/proc/{gateway}/status")).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+        let line =
+            status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("its memory");
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
     }
 

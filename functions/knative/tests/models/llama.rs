@@ -13,9 +13,10 @@ use crate::gateway::{Gateway, Heard, read, runs, signal, until};
 const MODEL: &str = "dormouse-tiny";
 /// How many answers llama.cpp gives at once.
 const SLOTS: usize = 4;
-/// By how much a gateway may have grown when a hundred streams are over. The allocator keeps some of
-/// what they needed, and the debug build that is tested needs more than a release.
-const GROWTH: u64 = 16 << 20;
+/// By how much a gateway may have grown when a hundred streams are over. 5 MiB were measured: the
+/// allocator keeps what they needed, 55 KiB each in the debug build that is tested, and hands it out
+/// again; it does not grow with further ones.
+const GROWTH: u64 = 10 << 20;
 
 /// A gateway whose model is served by llama.cpp, at a `{port}` or a `{socket}`.
 async fn gateway(address: &str, flags: &[&str]) -> Gateway {
@@ -44,7 +45,7 @@ fn ask(tokens: u32, stream: bool) -> Value {
 async fn a_hundred_streams_wake_it_once_and_it_leaves_nothing_behind() {
     let gateway = gateway(ON_A_PORT, &["--model-idle-timeout", "500ms"]).await;
     assert_eq!(gateway.servers(), [0_u32; 0], "nothing is loaded before anybody asks");
-    let before = gateway.resident();
+    let before = gateway.occupied();
 
     let responses = join_all((0..100).map(|_| async {
         let request = ask(24, true);
@@ -68,7 +69,7 @@ async fn a_hundred_streams_wake_it_once_and_it_leaves_nothing_behind() {
         assert_eq!(receipt["usage"]["output_tokens"], 24, "{receipt}");
         assert!(receipt["wake_ms"].as_u64().is_some_and(|wake| wake > 0), "{receipt}");
     }
-    let grown = gateway.resident().saturating_sub(before);
+    let grown = gateway.occupied().saturating_sub(before);
     assert!(grown < GROWTH, "the gateway grew by {grown} bytes");
 }
 
