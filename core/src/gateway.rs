@@ -14,6 +14,7 @@
 mod admit;
 mod answer;
 mod closing;
+mod count;
 mod deliver;
 mod detached;
 mod identify;

@@ -5,6 +5,7 @@
 //! gateway's own credential is struck out of whatever comes back.
 
 mod adapt;
+mod count;
 mod deadline;
 mod health;
 mod local;
@@ -13,7 +14,10 @@ mod providers;
 mod target;
 mod whole;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use async_stream::try_stream;
 use bytes::{Bytes, BytesMut};
@@ -66,12 +70,14 @@ pub struct Provider {
     target: Arc<Target>,
     http: Arc<dyn HttpClient>,
     host: Arc<dyn Host>,
+    /// Until when it is known to have no call that counts tokens, in milliseconds of the host's clock.
+    uncounted_until: Arc<AtomicU64>,
 }
 
 impl Provider {
     /// The provider at `target`, reached through `http`.
     pub fn new(target: Target, http: Arc<dyn HttpClient>, host: Arc<dyn Host>) -> Self {
-        Self { target: Arc::new(target), http, host }
+        Self { target: Arc::new(target), http, host, uncounted_until: Arc::default() }
     }
 
     /// The wire format it speaks.

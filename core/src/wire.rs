@@ -125,6 +125,22 @@ pub trait Called: fmt::Debug + Sync {
     /// Reads an answer with an error status. The provider's message is kept word for word.
     fn decode_error(&self, status: u16, retry_after: Option<Duration>, body: &[u8]) -> Error;
 
+    /// The calls that may tell how many input tokens `request` is, best first. None: the dialect has no
+    /// such call.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`encode_request`](Self::encode_request).
+    fn encode_count(&self, request: &Request, outgoing: &Outgoing<'_>) -> Result<Vec<Call>> {
+        let (_, _) = (request, outgoing);
+        Ok(Vec::new())
+    }
+
+    /// Reads the answer to a call of [`encode_count`](Self::encode_count). `None`: it has no count.
+    fn decode_count(&self, body: &[u8]) -> Option<u64> {
+        serde_json::from_slice::<Value>(body).ok()?.get("input_tokens")?.as_u64()
+    }
+
     /// Where a provider lists its models.
     fn models(&self) -> ModelList {
         ModelList::default()

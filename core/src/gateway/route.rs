@@ -133,6 +133,13 @@ async fn sleeper(gateway: &Gateway, model: &str) -> Result<Destination> {
     Ok(Destination::Local { models: models.clone(), active: server.active, warm })
 }
 
+impl Route {
+    /// Who is asked first.
+    pub(super) fn first(&self) -> Option<&Candidate> {
+        self.candidates.first()
+    }
+}
+
 impl Candidate {
     /// Whether it can be expected to answer now.
     fn is_well(&self) -> bool {

@@ -13,6 +13,7 @@
 mod answer;
 mod block;
 mod blocks;
+mod count;
 mod encoder;
 mod error;
 mod message;
@@ -33,6 +34,7 @@ use http::HeaderMap;
 use serde_json::Value;
 
 pub use answer::{AnswerDecoder, decode_answer};
+pub(super) use count::encode_foreign as foreign_count;
 pub use encoder::{AnswerEncoder, EncoderOptions};
 pub use error::error_body;
 pub use outgoing::{DEFAULT_MAX_TOKENS, VERSION, encode_request};
@@ -72,6 +74,10 @@ impl Served for Anthropic {
 impl Called for Anthropic {
     fn encode_request(&self, request: &Request, outgoing: &Outgoing<'_>) -> Result<Call> {
         encode_request(request, outgoing)
+    }
+
+    fn encode_count(&self, request: &Request, outgoing: &Outgoing<'_>) -> Result<Vec<Call>> {
+        Ok(vec![count::encode(request, outgoing)?])
     }
 
     fn decoder(&self, verbatim: Verbatim) -> Box<dyn Decode> {

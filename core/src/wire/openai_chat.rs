@@ -44,7 +44,7 @@ pub use usage::decode_usage;
 pub(super) use usage::encode as encode_usage;
 
 pub use super::failure::decode_error;
-use super::{Call, Called, Decode, Encode, Opening, Outgoing, Served, Verbatim};
+use super::{Call, Called, Decode, Encode, Opening, Outgoing, Served, Verbatim, anthropic};
 use crate::{
     Error, Result,
     chat::{Chunk, Request},
@@ -77,6 +77,13 @@ impl Served for OpenAiChat {
 impl Called for OpenAiChat {
     fn encode_request(&self, request: &Request, outgoing: &Outgoing<'_>) -> Result<Call> {
         Ok(Call::new("chat/completions", encode_request(request, outgoing)?))
+    }
+
+    /// Both calls are llama.cpp's; the newer one takes the very body that is to be answered.
+    fn encode_count(&self, request: &Request, outgoing: &Outgoing<'_>) -> Result<Vec<Call>> {
+        let newer = Call::new("chat/completions/input_tokens", encode_request(request, outgoing)?);
+        let older = anthropic::foreign_count(request, outgoing);
+        Ok([newer].into_iter().chain(older.ok()).collect())
     }
 
     fn decoder(&self, verbatim: Verbatim) -> Box<dyn Decode> {

@@ -17,11 +17,18 @@ fn with(field: &str, value: Value) -> Value {
     body
 }
 
+fn check(refusals: Vec<(Value, &str)>) {
+    for (body, param) in refusals {
+        let error = refused(&body);
+        assert_eq!(error.code(), Code::InvalidRequest, "{body}");
+        assert_eq!(error.param(), Some(param), "{body}: {error}");
+    }
+}
+
 #[test]
-fn a_refusal_names_the_field_at_fault() {
+fn a_refusal_names_the_field_of_a_message() {
     let said = |content: Value| with("messages", json!([{ "role": "user", "content": content }]));
-    let tool = json!({ "name": "f", "input_schema": {} });
-    for (body, param) in [
+    check(vec![
         (json!({}), "messages"),
         (with("messages", json!([])), "messages"),
         (with("messages", json!([{ "content": "Hi" }])), "messages[0].role"),
@@ -58,6 +65,13 @@ fn a_refusal_names_the_field_at_fault() {
         ),
         (with("system", json!(7)), "system"),
         (with("system", json!([{ "type": "text" }])), "system[0].text"),
+    ]);
+}
+
+#[test]
+fn a_refusal_names_the_option() {
+    let tool = json!({ "name": "f", "input_schema": {} });
+    check(vec![
         (with("tools", json!([{ "input_schema": {} }])), "tools[0].name"),
         (with("tools", json!([{ "name": "f" }])), "tools[0].input_schema"),
         (with("tools", json!([tool, tool])), "tools[1].name"),
@@ -87,11 +101,7 @@ fn a_refusal_names_the_field_at_fault() {
         (with("metadata", json!({ "user_id": 7 })), "metadata.user_id"),
         (with("service_tier", json!(7)), "service_tier"),
         (with("context_management", json!([])), "context_management"),
-    ] {
-        let error = refused(&body);
-        assert_eq!(error.code(), Code::InvalidRequest, "{body}");
-        assert_eq!(error.param(), Some(param), "{body}: {error}");
-    }
+    ]);
 }
 
 #[test]

@@ -23,15 +23,17 @@ use crate::{
     stream,
 };
 
-/// Names the conversation, so that a model server finds its beginning in its cache.
-const SESSION: HeaderName = HeaderName::from_static("x-session-id");
+/// Headers that name the conversation, so that a model server finds its beginning in its cache. The
+/// second is Claude Code's.
+const SESSIONS: [HeaderName; 2] =
+    [HeaderName::from_static("x-session-id"), HeaderName::from_static("x-claude-code-session-id")];
 /// The longest name of a conversation that is taken notice of, in bytes.
 const MAX_SESSION_BYTES: usize = 256;
 /// Names the receipt of the call in the response.
 const RECEIPT: HeaderName = HeaderName::from_static("x-dormouse-receipt");
 
 /// What was found out about a request before.
-type Known = (Extension<CorrelationId>, Extension<Spoken>);
+pub(crate) type Known = (Extension<CorrelationId>, Extension<Spoken>);
 
 /// Answers a request, whole or streamed.
 pub(crate) async fn answer(
@@ -45,7 +47,7 @@ pub(crate) async fn answer(
     let body = body::read(&gateway, body).await?;
     let request = format.decode_request(&headers, &body)?;
     let opening = Opening { id: id.clone(), created: gateway.host().now().0 / 1000 };
-    let conversation = conversation(&headers);
+    let conversation = conversation(&headers, &request);
     let origin = Origin { correlation_id: Some(id), conversation, route };
     let encoder = format.encoder(&request, opening);
     if request.stream.is_some() {
@@ -56,15 +58,19 @@ pub(crate) async fn answer(
     }
 }
 
-fn format(dialect: Dialect) -> Result<&'static dyn Served> {
+/// How `dialect` is spoken to us.
+pub(crate) fn format(dialect: Dialect) -> Result<&'static dyn Served> {
     wire::served(dialect).ok_or_else(|| {
         Error::new(Code::RouteNotFound, format!("{} is not served here", dialect.as_str()))
     })
 }
 
-/// The name of the conversation that a request continues.
-pub(crate) fn conversation(headers: &HeaderMap) -> Option<String> {
-    let name = headers.get(SESSION)?.to_str().ok()?;
+/// The conversation's name: a header's, or else what Anthropic's callers say of their user, in which Claude
+/// Code names its session.
+fn conversation(headers: &HeaderMap, request: &Request) -> Option<String> {
+    let named = SESSIONS.iter().find_map(|name| headers.get(name)?.to_str().ok());
+    let user = request.end_user.as_deref().filter(|_| request.dialect == Dialect::Anthropic);
+    let name = named.filter(|name| !name.is_empty()).or(user)?;
     (!name.is_empty() && name.len() <= MAX_SESSION_BYTES).then(|| name.to_owned())
 }
 

@@ -5,23 +5,27 @@ use dormouse_core::{
     gateway::{Gateway, Origin},
     wire::openai_embeddings,
 };
-use http::HeaderMap;
 
-use crate::{answer, body, caller::Authenticated, correlation::CorrelationId, problem::Problem};
+use crate::{
+    answer::{self, Known},
+    body,
+    caller::Authenticated,
+    correlation::CorrelationId,
+    dialect::Spoken,
+    problem::Problem,
+};
 
 /// Answers with a vector for each input.
 pub(crate) async fn embed(
     State(gateway): State<Gateway>,
     Authenticated(caller): Authenticated,
-    Extension(CorrelationId(id)): Extension<CorrelationId>,
-    headers: HeaderMap,
+    (Extension(CorrelationId(id)), Extension(Spoken { route, .. })): Known,
     body: Body,
 ) -> Result<Response, Problem> {
     let body = body::read(&gateway, body).await?;
     let request = openai_embeddings::decode_request(&body)?;
     let encoding = request.encoding;
-    let conversation = answer::conversation(&headers);
-    let origin = Origin { correlation_id: Some(id), conversation, ..Origin::default() };
+    let origin = Origin { correlation_id: Some(id), conversation: None, route };
     let answered = gateway.embed(&caller, request, origin).await?;
     let body = openai_embeddings::encode_answer(&answered.answer, encoding)?;
     Ok(answer::json(body, answered.receipt.as_deref()))

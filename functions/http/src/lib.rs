@@ -10,16 +10,19 @@
 //! | `POST /v1/messages`         | `answer`       |
 //! | `POST /v1/embeddings`       | `embeddings`   |
 //! | `POST /v1/moderations`      | `moderations`  |
+//! | `POST /v1/messages/count_tokens` | `count`   |
 //! | `/v1/models[/{id}[/wake]]`  | `models`       |
 //! | `/v1/keys[/{id}]`           | `keys`         |
 //! | `GET /v1/receipts[/{id}]`   | `receipts`     |
 //! | `GET /healthz`, `/readyz`, `/metrics` | `state`   |
+//! | `HEAD /`, `HEAD\|GET /api/hello` | `state`    |
 //! | `GET /errors`               | `problem`      |
 
 mod answer;
 mod body;
 mod caller;
 mod correlation;
+mod count;
 mod dialect;
 mod embeddings;
 mod extract;
@@ -33,7 +36,7 @@ mod stream;
 
 use axum::{
     Router, middleware,
-    routing::{get, post},
+    routing::{get, head, post},
 };
 use dormouse_core::gateway::Gateway;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -47,6 +50,9 @@ pub fn router(gateway: Gateway) -> Router {
         .route("/v1/completions", post(answer::answer))
         .route("/v1/embeddings", post(embeddings::embed))
         .route("/v1/moderations", post(moderations::moderate))
+        .route("/v1/messages/count_tokens", post(count::count))
+        .route("/", head(state::hello))
+        .route("/api/hello", get(state::hello))
         .route("/v1/models", get(models::list))
         // Model ids contain slashes (`org/model`).
         .route("/v1/models/{*id}", get(models::one).post(models::act))

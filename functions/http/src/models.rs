@@ -1,16 +1,19 @@
-//! `/v1/models`: what can be asked for, in OpenAI's shape; `POST /v1/models/{id}/wake` and `…/release`
-//! start and stop the server of a model of this machine.
+//! `/v1/models`: what can be asked for, in OpenAI's shape, or in Anthropic's for its clients.
+//! `POST /v1/models/{id}/wake` and `…/release` start and stop the server of a model of this machine.
+
+mod anthropic;
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{FromRequestParts, Request, State},
 };
-use dormouse_core::{gateway::Gateway, inference::Model};
+use dormouse_core::{chat::Dialect, gateway::Gateway, inference::Model};
 use serde_json::{Value, json};
 
 use crate::{
     caller::{Administrator, Authenticated},
-    extract::Path,
+    dialect::Spoken,
+    extract::{Path, Query},
     problem::{self, Problem},
 };
 
@@ -18,8 +21,14 @@ use crate::{
 pub(crate) async fn list(
     State(gateway): State<Gateway>,
     Authenticated(_): Authenticated,
+    Extension(Spoken { dialect, .. }): Extension<Spoken>,
+    Query(page): Query<anthropic::Page>,
 ) -> Result<Json<Value>, Problem> {
-    let models: Vec<Value> = gateway.models().await?.into_iter().map(describe).collect();
+    let models = gateway.models().await?;
+    if dialect == Dialect::Anthropic {
+        return Ok(Json(page.of(&models)?));
+    }
+    let models: Vec<Value> = models.into_iter().map(describe).collect();
     Ok(Json(json!({ "object": "list", "data": models })))
 }
 
@@ -27,9 +36,14 @@ pub(crate) async fn list(
 pub(crate) async fn one(
     State(gateway): State<Gateway>,
     Authenticated(_): Authenticated,
+    Extension(Spoken { dialect, .. }): Extension<Spoken>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    Ok(Json(describe(gateway.model(&id).await?)))
+    let model = gateway.model(&id).await?;
+    Ok(Json(match dialect {
+        Dialect::Anthropic => anthropic::describe(&model),
+        _ => describe(model),
+    }))
 }
 
 /// Wakes or releases a model of this machine, for an administrator. Ids contain slashes, so the verb is

@@ -19,6 +19,11 @@ pub(crate) async fn healthz() -> Json<Value> {
     Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
 }
 
+/// `HEAD /` and `/api/hello`: what Claude Code asks, without a key, to see whether anyone is there.
+pub(crate) async fn hello() -> StatusCode {
+    StatusCode::OK
+}
+
 /// `GET /readyz`: each dependency with its latency; 503 when one is down.
 pub(crate) async fn readyz(State(gateway): State<Gateway>) -> Response {
     let readiness = gateway.readiness().await;
