@@ -75,7 +75,7 @@ def tools(api):
 
 
 def counted(api):
-    """Counting agrees with what the answer then reports, to the token."""
+    """Counting agrees with what the answer then reports, to two percent."""
     question = {"model": MODEL, "messages": HELLO, "system": "You are a mouse.", "tools": [WEATHER]}
     count = api.messages.count_tokens(**question).input_tokens
     usage = api.messages.create(max_tokens=5, **question).usage

@@ -143,6 +143,7 @@ macro_rules! everywhere {
                 its_words_about_a_full_context_are_kept,
                 }
             sdk {
+                the_anthropic_sdk_works,
                 the_openai_sdk_works,
             }
         }

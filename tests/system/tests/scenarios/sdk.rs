@@ -1,4 +1,4 @@
-//! OpenAI's own Python SDK.
+//! The vendors' own Python SDKs.
 
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,16 @@ use crate::{
 };
 
 pub(crate) async fn the_openai_sdk_works(stage: Stage) {
+    works(&stage, "openai_sdk.py", ("OPENAI_BASE_URL", "/v1"), "OPENAI_API_KEY").await;
+}
+
+pub(crate) async fn the_anthropic_sdk_works(stage: Stage) {
+    works(&stage, "anthropic_sdk.py", ("ANTHROPIC_BASE_URL", ""), "ANTHROPIC_API_KEY").await;
+}
+
+/// Runs the checks of `script` against a gateway in front of the tiny model. `base` names the variable for
+/// the gateway's URL, and the path that belongs to it; `key` the variable for the key.
+async fn works(stage: &Stage, script: &str, base: (&str, &str), key: &str) {
     let llama = Llama::start_with(&["--embeddings"]).await;
     let prices = ("DORMOUSE_PRICES", r#"{"*": {"input": "1", "output": "2"}}"#);
     let gateway = stage.gateway_for(&llama.base_url(), &[prices]).await;
@@ -18,9 +28,9 @@ pub(crate) async fn the_openai_sdk_works(stage: Stage) {
     let python = run(Command::new(tests().join("venv"))).await;
     let mut check = Command::new(Path::new(python.trim()).join("bin/python"));
     check
-        .arg(tests().join("clients/openai_sdk.py"))
-        .env("OPENAI_BASE_URL", format!("{}/v1", gateway.base()))
-        .env("OPENAI_API_KEY", ADMIN_KEY)
+        .arg(tests().join("clients").join(script))
+        .env(base.0, format!("{}{}", gateway.base(), base.1))
+        .env(key, ADMIN_KEY)
         .env("NO_PROXY", "127.0.0.1")
         .env("CHECK_MODEL", MODEL)
         .env("CHECK_KEY_WITHOUT_MONEY", poor.key());
