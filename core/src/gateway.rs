@@ -1,9 +1,9 @@
 //! The path of one request.
 //!
 //! ```text
-//! identify ─▶ route ─▶ admit ─▶ reserve ─▶ answer ─▶ deliver ─▶ settle
-//!               ▲                            │
-//!               └────── another model ◀──────┘ before anything was said
+//! identify ─▶ recall ─▶ route ─▶ admit ─▶ reserve ─▶ answer ─▶ deliver ─▶ settle
+//!                         ▲                            │
+//!                         └────── another model ◀──────┘ before anything was said
 //! ```
 //!
 //! The operations of [`Gateway`] are that line, and the only place where stages meet: [`Gateway::chat`]
@@ -20,8 +20,10 @@ mod detached;
 mod identify;
 mod line;
 mod models;
+mod recall;
 mod reserve;
 mod route;
+mod seal;
 mod settle;
 mod state;
 
@@ -36,14 +38,17 @@ use crate::{
     Error, Result,
     accounting::{Ledger, Outcome},
     catalog::{Catalog, Route},
-    chat::{ChunkStream, Request},
+    chat::{ChunkStream, Dialect, Request},
     embeddings::{self, Embeddings},
     inference::{Deadline, LocalModels, Providers},
     keys::{Caller, Fingerprint, Keys},
     moderation::{self, Verdicts},
     ports::{Host, HttpClient, ModelServers, Records},
+    responses::Responses,
+    seal::Seals,
     settings::Settings,
     telemetry::Metrics,
+    wire::Opening,
 };
 
 pub use state::{Check, Readiness};
@@ -79,6 +84,8 @@ pub struct Origin {
     pub conversation: Option<String>,
     /// The catalog's route by which the request came.
     pub route: Option<Route>,
+    /// What the answer will say about itself. Without it, no answer is kept.
+    pub opening: Option<Opening>,
 }
 
 /// A wired gateway; one per process. Clones are the same gateway.
@@ -101,6 +108,8 @@ pub struct Parts {
     catalog: Arc<Catalog>,
     providers: Providers,
     local: Option<LocalModels>,
+    responses: Responses,
+    seals: Seals,
     metrics: Metrics,
     closing: closing::Closing,
 }
@@ -188,6 +197,16 @@ impl Gateway {
             settings.hold_ttl(),
             settings.receipt_retention,
         );
+        let responses = Responses::new(
+            Arc::clone(&ports.records),
+            Arc::clone(&ports.host),
+            settings.responses_retention,
+        );
+        let seals = Seals::new(
+            Arc::clone(&ports.records),
+            Arc::clone(&ports.host),
+            settings.seal_key.as_ref(),
+        );
         let fixed_key = settings.api_key.as_ref().map(|key| Fingerprint::of(key.expose()));
         if settings.models.is_some() && ports.models.is_none() {
             let why = "DORMOUSE_MODELS: this host cannot start model servers";
@@ -209,6 +228,8 @@ impl Gateway {
             catalog: Arc::new(catalog),
             providers,
             local,
+            responses,
+            seals,
             metrics,
             closing: closing::Closing::default(),
         };
@@ -233,11 +254,29 @@ impl Gateway {
             gen_ai.request.model = request.model
         )
     )]
-    pub async fn chat(&self, caller: &Caller, request: Request, origin: Origin) -> Result<Answer> {
+    pub async fn chat(
+        &self,
+        caller: &Caller,
+        mut request: Request,
+        origin: Origin,
+    ) -> Result<Answer> {
+        let tenant = &caller.tenant;
+        let keep = match request.dialect {
+            Dialect::OpenAiResponses => {
+                let recalled = recall::recall(&self.responses, tenant, &mut request, &origin);
+                Box::pin(recalled).await?
+            }
+            _ => None,
+        };
+        seal::open(&self.seals, tenant, &mut request).await?;
         let Begun { answer, model, receipt, settlement, deadline } =
             self.ask(caller, &request, &origin).await?;
         let limits = deliver::Limits { deadline, closing: self.closing.clone() };
         let chunks = deliver::deliver(&self.ports.host, answer, settlement, limits);
+        let mut chunks = seal::close(&self.seals, tenant, request.dialect, chunks);
+        if let Some(keep) = keep {
+            chunks = keep.watch(chunks);
+        }
         Ok(Answer { receipt, model, chunks })
     }
 
@@ -360,6 +399,11 @@ impl Gateway {
     /// Its books.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// The responses that are kept.
+    pub fn responses(&self) -> &Responses {
+        &self.responses
     }
 
     /// Its metrics.

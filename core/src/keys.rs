@@ -18,7 +18,7 @@ use crate::{
 
 /// The tenant under which the gateway keeps what belongs to no tenant. Callers' tenants cannot begin
 /// with an underscore.
-const GATEWAY: &str = "_dormouse";
+pub(crate) const GATEWAY: &str = "_dormouse";
 const KEYS: &str = "keys";
 /// The longest name of a tenant, and of a key, in bytes.
 const MAX_NAME_BYTES: usize = 64;

@@ -21,6 +21,8 @@
 //! | [`inference`] | calling a provider over the HTTP port                                |
 //! | [`accounting`]| budgets, holds and receipts on top of the storage port               |
 //! | [`keys`]      | API keys: minted, stored as digests, verified                        |
+//! | [`seal`]      | a provider's signed thoughts, sealed for their way through a caller  |
+//! | [`responses`] | answers that are kept, to be read and continued by their id          |
 //! | [`telemetry`] | the metrics of the process                                           |
 //! | [`gateway`]   | the pipeline one request walks through, one module per stage         |
 //!
@@ -44,6 +46,8 @@ pub mod money;
 pub mod operation;
 pub mod parse;
 pub mod ports;
+pub mod responses;
+pub mod seal;
 pub mod settings;
 pub mod telemetry;
 pub mod wire;

@@ -136,6 +136,10 @@ settings! {
         "When money held for a request that never came back is free again; longer than the request timeout. Unset, one minute longer.";
     receipt_retention: Duration, "receipt-retention", "DURATION", Some("90d"),
         "How long receipts are kept.";
+    responses_retention: Duration, "responses-retention", "DURATION", Some("30d"),
+        "How long responses are kept that callers may continue by their id. 0s: none are kept.";
+    seal_key: Option<Secret>, "seal-key", "KEY", None,
+        "Seals a provider's signed thoughts on their way through callers: at least 32 characters, the same in all gateways that share conversations. Unset, one is made and kept in the store.";
     headers_within: Duration, "headers-within", "DURATION", Some("1s"),
         "How long a streamed request waits for the upstream's status before its headers are sent.";
     keep_alive: Duration, "keep-alive", "DURATION", Some("10s"),
@@ -196,6 +200,12 @@ impl Settings {
         if self.api_key.as_ref().is_some_and(|key| key.expose().len() < 16) {
             return wrong("DORMOUSE_API_KEY", "DORMOUSE_API_KEY must have at least 16 characters");
         }
+        if self.seal_key.as_ref().is_some_and(|key| key.expose().len() < 32) {
+            return wrong(
+                "DORMOUSE_SEAL_KEY",
+                "DORMOUSE_SEAL_KEY must have at least 32 characters",
+            );
+        }
         if let Some(url) = &self.upstream
             && !url.starts_with("http://")
             && !url.starts_with("https://")
@@ -255,6 +265,7 @@ mod tests {
             ("DORMOUSE_UPSTREAM_AUTH", "basic"),
             ("DORMOUSE_UPSTREAM_HEADERS", r#"{"x y": "1"}"#),
             ("DORMOUSE_API_KEY", "short"),
+            ("DORMOUSE_SEAL_KEY", "too short to be a key"),
             ("DORMOUSE_HOLD_TTL", "10s"),
             ("DORMOUSE_MODELS", "[{}]"),
             ("DORMOUSE_MODELS", r#"[{"path": "a.gguf", "memory": "4"#),

@@ -68,6 +68,7 @@ codes! {
     RouteNotFound, "route_not_found", NotFound, "Check the path against the API reference.";
     ModelNotFound, "model_not_found", NotFound, "Use a model that `GET /v1/models` lists.";
     NotFound, "not_found", NotFound, "Check the id; it may be deleted, expired or of another tenant.";
+    PreviousResponseNotFound, "previous_response_not_found", Invalid, "Send the whole conversation as `input`; the response is deleted, expired, was not stored, or is of another tenant.";
     MethodNotAllowed, "method_not_allowed", MethodNotAllowed, "Use the method that the API reference gives for this path.";
     Conflict, "conflict", Conflict, "Read the current state and try again.";
     BodyTooLarge, "body_too_large", TooLarge, "Send a smaller request, or raise the gateway's body limit.";

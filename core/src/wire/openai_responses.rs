@@ -36,7 +36,7 @@ use serde_json::Value;
 
 pub use answer::{AnswerDecoder, decode_answer};
 pub use encoder::AnswerEncoder;
-pub use keeping::Keeping;
+pub use keeping::{Keeping, continued, input_items, passed_response, show};
 pub use outgoing::encode_request;
 pub use request::decode_request;
 

@@ -7,4 +7,7 @@ mod answer_writing;
 mod answers_survive;
 mod legal;
 mod provider;
+mod request_reading;
+mod request_refused;
+mod request_writing;
 mod transcript;

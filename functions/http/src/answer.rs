@@ -13,6 +13,7 @@ use dormouse_core::{
     chat::{Dialect, Request, Whole},
     gateway::{Answer, Gateway, Origin},
     keys::Caller,
+    ports::hex,
     wire::{self, Encode, Opening, Served},
 };
 use futures::TryStreamExt;
@@ -46,9 +47,12 @@ pub(crate) async fn answer(
     let format = format(dialect)?;
     let body = body::read(&gateway, body).await?;
     let request = format.decode_request(&headers, &body)?;
-    let opening = Opening { id: id.clone(), created: gateway.host().now().0 / 1000 };
+    // Callers may use a correlation id twice; an answer's id is its own.
+    let fresh = hex(gateway.host().random().into_iter().take(16));
+    let opening = Opening { id: fresh, created: gateway.host().now().0 / 1000 };
     let conversation = conversation(&headers, &request);
-    let origin = Origin { correlation_id: Some(id), conversation, route };
+    let origin =
+        Origin { correlation_id: Some(id), conversation, route, opening: Some(opening.clone()) };
     let encoder = format.encoder(&request, opening);
     if request.stream.is_some() {
         streamed(gateway, caller, request, origin, encoder).await
@@ -65,12 +69,15 @@ pub(crate) fn format(dialect: Dialect) -> Result<&'static dyn Served> {
     })
 }
 
-/// The conversation's name: a header's, or else what Anthropic's callers say of their user, in which Claude
-/// Code names its session.
+/// The conversation's name: a header's, or else what the body says. OpenAI's clients name it as the key of
+/// its prompt cache; Anthropic's say who their user is, in which Claude Code names its session.
 fn conversation(headers: &HeaderMap, request: &Request) -> Option<String> {
     let named = SESSIONS.iter().find_map(|name| headers.get(name)?.to_str().ok());
-    let user = request.end_user.as_deref().filter(|_| request.dialect == Dialect::Anthropic);
-    let name = named.filter(|name| !name.is_empty()).or(user)?;
+    let in_body = || match request.dialect {
+        Dialect::Anthropic => request.end_user.as_deref(),
+        _ => request.extensions.0.get("prompt_cache_key")?.as_str(),
+    };
+    let name = named.filter(|name| !name.is_empty()).or_else(in_body)?;
     (!name.is_empty() && name.len() <= MAX_SESSION_BYTES).then(|| name.to_owned())
 }
 

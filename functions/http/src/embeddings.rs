@@ -25,7 +25,7 @@ pub(crate) async fn embed(
     let body = body::read(&gateway, body).await?;
     let request = openai_embeddings::decode_request(&body)?;
     let encoding = request.encoding;
-    let origin = Origin { correlation_id: Some(id), conversation: None, route };
+    let origin = Origin { correlation_id: Some(id), route, ..Origin::default() };
     let answered = gateway.embed(&caller, request, origin).await?;
     let body = openai_embeddings::encode_answer(&answered.answer, encoding)?;
     Ok(answer::json(body, answered.receipt.as_deref()))

@@ -7,6 +7,7 @@
 //! | `POST /v1/chat/completions` | `answer`       |
 //! | `POST /v1/completions`      | `answer`       |
 //! | `POST /v1/responses`        | `answer`       |
+//! | `/v1/responses/{id}[/input_items]` | `responses` |
 //! | `POST /v1/messages`         | `answer`       |
 //! | `POST /v1/embeddings`       | `embeddings`   |
 //! | `POST /v1/moderations`      | `moderations`  |
@@ -31,6 +32,7 @@ mod models;
 mod moderations;
 mod problem;
 mod receipts;
+mod responses;
 mod state;
 mod stream;
 
@@ -46,6 +48,8 @@ pub fn router(gateway: Gateway) -> Router {
     Router::new()
         .route("/v1/chat/completions", post(answer::answer))
         .route("/v1/responses", post(answer::answer))
+        .route("/v1/responses/{id}", get(responses::one).delete(responses::delete))
+        .route("/v1/responses/{id}/input_items", get(responses::input_items))
         .route("/v1/messages", post(answer::answer))
         .route("/v1/completions", post(answer::answer))
         .route("/v1/embeddings", post(embeddings::embed))

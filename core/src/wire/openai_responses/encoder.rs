@@ -71,21 +71,30 @@ impl AnswerEncoder {
 
     /// The response to a whole answer.
     pub fn respond(&mut self, whole: &Whole) -> Value {
+        let reason = whole.choices.get(&0).and_then(|choice| choice.finish_reason.as_ref());
+        self.object(whole, ending(reason))
+    }
+
+    /// The response to an answer that failed when so much of it had come.
+    pub fn respond_failed(&mut self, whole: &Whole, error: &Error) -> Value {
+        let error = Some(failing::encode(error));
+        self.object(whole, State { status: "failed", error, ..State::default() })
+    }
+
+    fn object(&mut self, whole: &Whole, ending: State<'static>) -> Value {
         self.response.started(&whole.model);
         let choice = whole.choices.get(&0);
-        let reason = choice.and_then(|choice| choice.finish_reason.clone());
-        let ending = ending(reason.as_ref());
         let parts = choice.map_or(&[] as &[Part], |choice| &choice.parts);
+        let last = if ending.status == "completed" { "completed" } else { "incomplete" };
         for (index, part) in parts.iter().enumerate() {
-            let last = index + 1 == parts.len();
-            let status = if last { ending.status } else { "completed" };
+            let status = if index + 1 == parts.len() { last } else { "completed" };
             let notes = choice.map(|choice| notes(&choice.extensions.0, index)).unwrap_or_default();
             let id = self.item_id(part);
             let item = self.style.item(part, &id, status, &notes);
             self.output.extend(item.map(Value::from));
         }
-        self.usage = whole.usage;
-        self.response.object(State { output: &self.output, usage: self.usage.as_ref(), ..ending })
+        let usage = whole.usage.as_ref();
+        self.response.object(State { output: &self.output, usage, ..ending })
     }
 
     fn item_id(&self, part: &Part) -> String {

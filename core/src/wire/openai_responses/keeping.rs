@@ -1,8 +1,16 @@
 //! What a request says about keeping its answer, and about answers that were kept before.
 
-use super::ENCRYPTED;
-use crate::chat::{Dialect, Request};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
+
+use super::{ENCRYPTED, input};
+use crate::{
+    Code, Error, Result,
+    chat::{Dialect, Request, Role},
+    wire::{Opening, sse},
+};
+
+/// The field that names the response that a request continues.
+pub(super) const PREVIOUS: &str = "previous_response_id";
 
 /// What a request says about keeping answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,5 +43,90 @@ impl Keeping {
     }
 }
 
-/// The field that names the response that a request continues.
-pub(super) const PREVIOUS: &str = "previous_response_id";
+/// The items of a request's own input, each with an id.
+///
+/// # Errors
+///
+/// [`Code::Internal`] if the original is not what it was when it was decoded.
+pub fn input_items(request: &Request, opening: Option<&Opening>) -> Result<Vec<Value>> {
+    let Some(original) = &request.original else { return Ok(Vec::new()) };
+    let mut body: Map<String, Value> = serde_json::from_slice(&original.body).map_err(|error| {
+        Error::new(Code::Internal, "the request cannot be kept").caused_by(error)
+    })?;
+    let mut items = match body.shift_remove("input") {
+        Some(Value::String(text)) => {
+            vec![json!({ "type": "message", "role": "user", "content": text })]
+        }
+        Some(Value::Array(items)) => items,
+        _ => Vec::new(),
+    };
+    let id = opening.map(|opening| opening.id.as_str()).unwrap_or_default();
+    for (number, item) in items.iter_mut().filter_map(Value::as_object_mut).enumerate() {
+        complete(item, id, number);
+    }
+    Ok(items)
+}
+
+/// Writes an item as strict clients want to read it: with a kind, an id, and its content as parts.
+fn complete(item: &mut Map<String, Value>, id: &str, number: usize) {
+    if item.contains_key("role") {
+        item.entry("type").or_insert("message".into());
+    }
+    let message = item.get("type").and_then(Value::as_str) == Some("message");
+    let said = item.get("role").and_then(Value::as_str) == Some("assistant");
+    if let Some(content) = item.get_mut("content").filter(|_| message)
+        && let Value::String(text) = content
+    {
+        *content = if said {
+            json!([{ "type": "output_text", "text": text, "annotations": [], "logprobs": [] }])
+        } else {
+            json!([{ "type": "input_text", "text": text }])
+        };
+    }
+    let prefix = if message { "msg" } else { "item" };
+    item.entry("id").or_insert_with(|| format!("{prefix}_{id}_in{number}").into());
+}
+
+/// Puts the items of earlier responses between the instructions of `request` and its own input. The
+/// original bytes do not say it all any more, so they go.
+///
+/// # Errors
+///
+/// [`Code::InvalidRequest`](crate::Code::InvalidRequest) if the items are none.
+pub fn continued(request: &mut Request, items: Vec<Value>) -> Result<()> {
+    let earlier = input::decode_items(items, PREVIOUS, &mut request.tools)?;
+    let own = request.messages.first();
+    let place = usize::from(instructed(request) && own.is_some_and(|it| it.role == Role::System));
+    request.messages.splice(place..place, earlier);
+    request.extensions.0.shift_remove(PREVIOUS);
+    request.original = None;
+    Ok(())
+}
+
+/// Whether the first message is the request's instructions.
+fn instructed(request: &Request) -> bool {
+    let body = request
+        .original
+        .as_ref()
+        .and_then(|original| serde_json::from_slice::<Map<String, Value>>(&original.body).ok());
+    body.is_some_and(|body| body.get("instructions").is_some_and(|it| !it.is_null()))
+}
+
+/// The response in a provider's own last event, or the whole of its answer.
+pub fn passed_response(bytes: &[u8]) -> Option<Value> {
+    if let Ok(response @ Value::Object(_)) = serde_json::from_slice(bytes) {
+        return Some(response);
+    }
+    let frames = sse::Decoder::default().push(bytes).ok()?;
+    let event: Value = serde_json::from_str(&frames.last()?.data).ok()?;
+    event.get("response").cloned()
+}
+
+/// Takes from `items` what a caller did not ask to see: encrypted thoughts.
+pub fn show(items: &mut [Value], include: Option<&str>) {
+    if include != Some(ENCRYPTED) {
+        for item in items.iter_mut().filter_map(Value::as_object_mut) {
+            item.shift_remove("encrypted_content");
+        }
+    }
+}

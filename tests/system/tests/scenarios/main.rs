@@ -145,6 +145,7 @@ macro_rules! everywhere {
             sdk {
                 the_anthropic_sdk_works,
                 the_openai_sdk_works,
+                the_openai_sdk_keeps_and_continues_responses,
             }
         }
     };

@@ -9,32 +9,63 @@ use crate::{
     stage::{ADMIN_KEY, Stage, within},
 };
 
+/// A program that checks a gateway through one SDK.
+struct Client {
+    script: &'static str,
+    /// The variable for the gateway's URL, and the path that belongs to it.
+    base: (&'static str, &'static str),
+    /// The variable for the key.
+    key: &'static str,
+}
+
+const OPENAI: Client =
+    Client { script: "openai_sdk.py", base: ("OPENAI_BASE_URL", "/v1"), key: "OPENAI_API_KEY" };
+const RESPONSES: Client = Client { script: "openai_responses_sdk.py", ..OPENAI };
+const ANTHROPIC: Client = Client {
+    script: "anthropic_sdk.py",
+    base: ("ANTHROPIC_BASE_URL", ""),
+    key: "ANTHROPIC_API_KEY",
+};
+
 pub(crate) async fn the_openai_sdk_works(stage: Stage) {
-    works(&stage, "openai_sdk.py", ("OPENAI_BASE_URL", "/v1"), "OPENAI_API_KEY").await;
+    works(&stage, OPENAI).await;
 }
 
 pub(crate) async fn the_anthropic_sdk_works(stage: Stage) {
-    works(&stage, "anthropic_sdk.py", ("ANTHROPIC_BASE_URL", ""), "ANTHROPIC_API_KEY").await;
+    works(&stage, ANTHROPIC).await;
 }
 
-/// Runs the checks of `script` against a gateway in front of the tiny model. `base` names the variable for
-/// the gateway's URL, and the path that belongs to it; `key` the variable for the key.
-async fn works(stage: &Stage, script: &str, base: (&str, &str), key: &str) {
+/// Runs a client against a gateway in front of the tiny model.
+async fn works(stage: &Stage, client: Client) {
     let llama = Llama::start_with(&["--embeddings"]).await;
     let prices = ("DORMOUSE_PRICES", r#"{"*": {"input": "1", "output": "2"}}"#);
     let gateway = stage.gateway_for(&llama.base_url(), &[prices]).await;
     let (_, poor) = gateway.key_with_budget("0.000000001").await;
+    client.check(gateway.base(), ("CHECK_KEY_WITHOUT_MONEY", poor.key())).await;
+}
 
-    let python = run(Command::new(tests().join("venv"))).await;
-    let mut check = Command::new(Path::new(python.trim()).join("bin/python"));
-    check
-        .arg(tests().join("clients").join(script))
-        .env(base.0, format!("{}{}", gateway.base(), base.1))
-        .env(key, ADMIN_KEY)
-        .env("NO_PROXY", "127.0.0.1")
-        .env("CHECK_MODEL", MODEL)
-        .env("CHECK_KEY_WITHOUT_MONEY", poor.key());
-    run(check).await;
+pub(crate) async fn the_openai_sdk_keeps_and_continues_responses(stage: Stage) {
+    let llama = Llama::start().await;
+    let gateway = stage.gateway_for(&llama.base_url(), &[]).await;
+    let (_, other) = gateway.key_with_budget("1").await;
+    RESPONSES.check(gateway.base(), ("CHECK_OTHER_KEY", other.key())).await;
+}
+
+impl Client {
+    /// Runs it against the gateway at `base`.
+    async fn check(self, base: &str, (name, value): (&str, &str)) {
+        let python = run(Command::new(tests().join("venv"))).await;
+        let mut check = Command::new(Path::new(python.trim()).join("bin/python"));
+        let (variable, path) = self.base;
+        check
+            .arg(tests().join("clients").join(self.script))
+            .env(variable, format!("{base}{path}"))
+            .env(self.key, ADMIN_KEY)
+            .env("NO_PROXY", "127.0.0.1")
+            .env("CHECK_MODEL", MODEL)
+            .env(name, value);
+        run(check).await;
+    }
 }
 
 /// Where the tests' own programs are.

@@ -1,0 +1,104 @@
+//! What a request says of earlier responses is looked up, and its answer is kept if it says so.
+
+use async_stream::try_stream;
+use futures::StreamExt;
+use serde_json::Value;
+
+use super::Origin;
+use crate::{
+    Code, Error, Result,
+    chat::{ChunkStream, Event, Request, Whole},
+    responses::{self, Kept, Responses},
+    wire::openai_responses::{AnswerEncoder, Keeping, continued, input_items, passed_response},
+};
+
+/// Puts what came before in front of `request`. Returns what keeps its answer.
+pub(super) async fn recall(
+    responses: &Responses,
+    tenant: &str,
+    request: &mut Request,
+    origin: &Origin,
+) -> Result<Option<Keep>> {
+    let Some(keeping) = Keeping::of(request) else { return Ok(None) };
+    let opening = origin.opening.as_ref().filter(|_| keeping.store && responses.keeps());
+    if opening.is_none() && keeping.previous.is_none() {
+        return Ok(None);
+    }
+    // Made of the request as the caller sent it: the response repeats its fields.
+    let encoder = opening.map(|opening| AnswerEncoder::new(request, opening).showing_all());
+    let mut input = input_items(request, origin.opening.as_ref())?;
+    if let Some(previous) = &keeping.previous {
+        let mut items = earlier(responses, tenant, previous).await?;
+        continued(request, items.clone())?;
+        items.append(&mut input);
+        input = items;
+    }
+    let Some(encoder) = encoder else { return Ok(None) };
+    let size: usize = input.iter().map(|item| item.to_string().len()).sum();
+    if size > responses::MAX_BYTES {
+        return Err(responses::too_large());
+    }
+    let (responses, tenant) = (responses.clone(), tenant.to_owned());
+    Ok(Some(Keep { responses, tenant, encoder, input }))
+}
+
+async fn earlier(responses: &Responses, tenant: &str, id: &str) -> Result<Vec<Value>> {
+    match responses.get(tenant, id).await {
+        Ok(kept) => Ok(kept.items()),
+        Err(error) if error.code() == Code::NotFound => {
+            let id: String = id.chars().take(256).collect();
+            let message = format!("Previous response with id '{id}' not found.");
+            Err(Error::new(Code::PreviousResponseNotFound, message).at("previous_response_id"))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Keeps one answer.
+#[derive(Debug)]
+pub(super) struct Keep {
+    responses: Responses,
+    tenant: String,
+    encoder: AnswerEncoder,
+    input: Vec<Value>,
+}
+
+impl Keep {
+    /// Watches an answer pass, and keeps it before its end, whether it succeeds or fails.
+    pub(super) fn watch(mut self, mut chunks: ChunkStream) -> ChunkStream {
+        try_stream! {
+            let mut whole = Whole::default();
+            let mut passed = None;
+            while let Some(chunk) = chunks.next().await {
+                let chunk = match chunk {
+                    Ok(chunk) => chunk,
+                    Err(error) => {
+                        let response = self.encoder.respond_failed(&whole, &error);
+                        if let Err(lost) = self.put(response).await {
+                            let lost = &lost as &dyn std::error::Error;
+                            tracing::error!(error = lost, "a failed response could not be kept");
+                        }
+                        Err(error)?
+                    }
+                };
+                for event in &chunk.events {
+                    whole.push(event.clone())?;
+                }
+                let last = chunk.events.iter().any(|event| matches!(event, Event::Finish { .. }));
+                if let Some(bytes) = chunk.verbatim.as_ref().filter(|_| last) {
+                    passed = passed_response(bytes);
+                }
+                yield chunk;
+            }
+            let response = passed.unwrap_or_else(|| self.encoder.respond(&whole));
+            self.put(response).await?;
+        }
+        .boxed()
+    }
+
+    async fn put(&mut self, response: Value) -> Result<()> {
+        let id = response.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let kept = Kept { response, input: std::mem::take(&mut self.input) };
+        self.responses.put(&self.tenant, &id, &kept).await
+    }
+}

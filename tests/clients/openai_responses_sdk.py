@@ -1,0 +1,141 @@
+"""Uses a gateway's responses through OpenAI's own Python SDK, whose stream accumulator is strict.
+
+OPENAI_BASE_URL and OPENAI_API_KEY say where and as whom, CHECK_MODEL what to ask for, and CHECK_OTHER_KEY is a
+key of another tenant. The model behind it must be the tiny one of tests/model. Ends with an error at the first
+thing that is not as it should be.
+"""
+
+import json
+import os
+
+import openai
+
+MODEL = os.environ["CHECK_MODEL"]
+WEATHER = {
+    "type": "function",
+    "name": "weather",
+    "strict": False,
+    "parameters": {
+        "type": "object",
+        "properties": {"city": {"enum": ["Oslo", "Paris"]}},
+        "required": ["city"],
+    },
+}
+
+
+def client(**options):
+    """A client that reports failures instead of hiding them behind retries."""
+    return openai.OpenAI(max_retries=0, timeout=30, **options)
+
+
+def missing(request, **expected):
+    """`request` must fail, with these attributes."""
+    try:
+        request()
+    except openai.APIStatusError as error:
+        found = {name: getattr(error, name) for name in expected}
+        assert found == expected, (found, error.body)
+        return
+    raise AssertionError("an error was due")
+
+
+def whole(api):
+    """A response in one piece."""
+    response = api.responses.create(model=MODEL, input="Hello", instructions="Be brief.", max_output_tokens=20)
+    assert response.id.startswith("resp_") and response.object == "response", response
+    assert response.status in ("completed", "incomplete"), response
+    assert response.instructions == "Be brief." and response.tools == [], response
+    assert response.usage.total_tokens == response.usage.input_tokens + response.usage.output_tokens, response
+    assert response.usage.input_tokens_details.cached_tokens >= 0, response
+
+
+def streamed(api):
+    """A response in pieces, put together by the SDK."""
+    with api.responses.stream(model=MODEL, input="Hello") as stream:
+        events = list(stream)
+        final = stream.get_final_response()
+    assert [event.sequence_number for event in events] == list(range(len(events))), events
+    assert events[0].type == "response.created" and events[-1].type == "response.completed", events
+    said = "".join(event.delta for event in events if event.type == "response.output_text.delta")
+    assert final.output_text == said, (final, said)
+    assert api.responses.retrieve(final.id).output_text == said
+
+
+def tools(api):
+    """A call of a function, streamed, and the answer to its result."""
+    with api.responses.stream(
+        model=MODEL, input="Hello", tools=[WEATHER], tool_choice="required", parallel_tool_calls=False
+    ) as stream:
+        asked = stream.get_final_response()
+    call = next(item for item in asked.output if item.type == "function_call")
+    assert call.name == "weather" and json.loads(call.arguments)["city"] in ("Oslo", "Paris"), call
+    assert asked.tools[0].name == "weather" and asked.tools[0].strict is False, asked
+    result = {"type": "function_call_output", "call_id": call.call_id, "output": "rain"}
+    told = api.responses.create(
+        model=MODEL, input=[result], previous_response_id=asked.id, tools=[WEATHER], max_output_tokens=10
+    )
+    assert told.previous_response_id == asked.id, told
+
+
+def structured(api):
+    """A response that keeps to a schema."""
+    schema = {
+        "type": "object",
+        "properties": {"asleep": {"type": "boolean"}},
+        "required": ["asleep"],
+        "additionalProperties": False,
+    }
+    form = {"format": {"type": "json_schema", "name": "nap", "schema": schema, "strict": True}}
+    response = api.responses.create(model=MODEL, input="Hello", text=form)
+    assert isinstance(json.loads(response.output_text)["asleep"], bool), response
+
+
+def kept(api):
+    """Responses are kept, listed, continued and deleted, for their tenant alone."""
+    first = api.responses.create(model=MODEL, input="I am Ada.", max_output_tokens=5)
+    second = api.responses.create(
+        model=MODEL, input="Who am I?", previous_response_id=first.id, max_output_tokens=5
+    )
+    assert api.responses.retrieve(first.id) == first
+    items = list(api.responses.input_items.list(second.id, order="asc", limit=1))
+    said = [item.content[0].text for item in items if item.role == "user"]
+    assert said == ["I am Ada.", "Who am I?"], items
+
+    other = client(api_key=os.environ["CHECK_OTHER_KEY"])
+    missing(lambda: other.responses.retrieve(first.id), status_code=404)
+    missing(
+        lambda: other.responses.create(model=MODEL, input="x", previous_response_id=first.id),
+        status_code=400,
+        code="previous_response_not_found",
+        param="previous_response_id",
+    )
+    api.responses.delete(first.id)
+    missing(lambda: api.responses.retrieve(first.id), status_code=404)
+    unkept = api.responses.create(model=MODEL, input="x", store=False, max_output_tokens=5)
+    missing(lambda: api.responses.retrieve(unkept.id), status_code=404)
+
+
+def refused(api):
+    """What cannot be done is said, with the field."""
+    missing(
+        lambda: api.responses.create(model=MODEL, input="x", background=True),
+        status_code=400,
+        param="background",
+    )
+    missing(
+        lambda: api.responses.create(model=MODEL, input=[{"role": "nobody", "content": "x"}]),
+        status_code=400,
+        param="input[0].role",
+    )
+
+
+def main():
+    """Runs every check and says which."""
+    api = client()
+    for check in (whole, streamed, tools, structured, kept, refused):
+        check(api)
+        print(f"ok {check.__name__}")
+
+
+if __name__ == "__main__":
+    main()
