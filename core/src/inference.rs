@@ -22,7 +22,7 @@ use std::{
 use async_stream::try_stream;
 use bytes::{Bytes, BytesMut};
 pub use deadline::Deadline;
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 pub use health::{Health, Pulse};
 use http::{Response, header::RETRY_AFTER};
 pub use local::LocalModels;
@@ -226,6 +226,8 @@ impl Provider {
             for chunk in decoder.finish().map_err(|error| this.clean(error))? {
                 yield chunk;
             }
+            // Whoever has read a body to its end, if that is here, can use the connection again.
+            drop(body.next().now_or_never());
         }
         .boxed()
     }

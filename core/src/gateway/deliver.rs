@@ -37,10 +37,14 @@ pub(super) fn deliver(
     settlement: Settlement,
     limits: Limits,
 ) -> ChunkStream {
+    // Of an answer that is here as a whole nothing is left to wait for, and so nothing to guard.
+    let is_here = chunks.size_hint().1.is_some();
     let state = State::Running(Box::new(Running { chunks, settlement }));
     let delivery = Delivery(Arc::new(Mutex::new(Shared { state, caller: None })));
     let (present, gone) = oneshot::channel();
-    host.spawn(guard(delivery.clone(), limits, gone).in_current_span().boxed());
+    if !is_here {
+        host.spawn(guard(delivery.clone(), limits, gone).in_current_span().boxed());
+    }
     Delivered { delivery, span: Span::current(), _present: present }.boxed()
 }
 
