@@ -41,8 +41,11 @@ const MIGRATIONS: [&str; 1] = ["
     INSERT INTO sequence VALUES (0);
 "];
 
-/// How large the write-ahead log may stay once its content is in the file.
+/// How large the write-ahead log grows before its content is brought into the file, and how large it may
+/// stay then. Bringing it there waits for the disk; a page that was written often is written once.
 const LOG_BYTES: i64 = 16 * 1024 * 1024;
+/// A commit changes a few bytes on each of about ten pages, and writes them whole.
+const PAGE_BYTES: i64 = 2048;
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,12 +87,16 @@ impl Link {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&self.path, flags)?;
         connection.busy_timeout(self.patience)?;
+        // Only a file without content heeds this.
+        connection.pragma_update(None, "page_size", PAGE_BYTES)?;
         missing_migrations(&connection)?;
         use_write_ahead_log(&connection, self.patience)?;
         // In a write-ahead log this survives the death of the process, though perhaps not of the
         // machine, and commits need not wait for the disk.
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
+        let page_bytes: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+        connection.pragma_update(None, "wal_autocheckpoint", LOG_BYTES / page_bytes.max(1))?;
         migrate(&mut connection)?;
         if self.access == Access::Read {
             connection.pragma_update(None, "query_only", true)?;
