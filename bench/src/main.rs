@@ -23,11 +23,8 @@ async fn main() -> io::Result<()> {
     let dormouse = variable("BENCH_DORMOUSE")
         .ok_or_else(|| io::Error::other("BENCH_DORMOUSE must name the binary to measure"))?;
     let nginx = variable("BENCH_NGINX").unwrap_or_else(|| "/usr/sbin/nginx".into());
-    let site = Site {
-        upstream: upstream::start()?,
-        dormouse: dormouse.clone().into(),
-        nginx: nginx.into(),
-    };
+    let site =
+        Site { upstream: upstream::start()?, dormouse: dormouse.into(), nginx: nginx.into() };
 
     let load_before = report::load_average()?;
     let only = variable("BENCH_ONLY");
@@ -40,7 +37,8 @@ async fn main() -> io::Result<()> {
     let rows = rows::measure(&site, time, only.as_deref().unwrap_or_default()).await?;
     let report = Report {
         about: report::about(seconds, load_before)?,
-        sizes: report::sizes(&dormouse),
+        sizes: report::sizes(),
+        starts: report::starts()?,
         figures,
         rows,
     };

@@ -2,7 +2,7 @@
 
 use std::{env, fmt::Write, fs, io};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     figures::{self, Figures},
@@ -13,6 +13,7 @@ use crate::{
 pub(crate) struct Report {
     pub(crate) about: About,
     pub(crate) sizes: Vec<Size>,
+    pub(crate) starts: Vec<Start>,
     pub(crate) figures: Vec<Figures>,
     pub(crate) rows: Vec<Row>,
 }
@@ -32,6 +33,15 @@ pub(crate) struct About {
 pub(crate) struct Size {
     what: String,
     mb: f64,
+}
+
+/// A cold start, as `dormouse-starts` found it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Start {
+    what: String,
+    median_ms: f64,
+    fastest_ms: f64,
+    slowest_ms: f64,
 }
 
 pub(crate) fn about(seconds: f64, load_before: String) -> io::Result<About> {
@@ -61,15 +71,21 @@ pub(crate) fn load_average() -> io::Result<String> {
     Ok(text.split_whitespace().take(3).collect::<Vec<_>>().join(" "))
 }
 
-/// The sizes of what was built; `BENCH_SIZES` names more files, as `what=path,what=path`.
-pub(crate) fn sizes(dormouse: &str) -> Vec<Size> {
-    let more = env::var("BENCH_SIZES").unwrap_or_default();
-    let more = more.split(',').filter_map(|it| it.split_once('='));
-    [("dormouse", dormouse)]
-        .into_iter()
-        .chain(more)
+/// The sizes of what was built, which `BENCH_SIZES` names as `what=path,what=path`.
+pub(crate) fn sizes() -> Vec<Size> {
+    let named = env::var("BENCH_SIZES").unwrap_or_default();
+    let named = named.split(',').filter_map(|it| it.split_once('='));
+    named
         .filter_map(|(what, path)| Some(Size { what: what.into(), mb: figures::size(path)? }))
         .collect()
+}
+
+/// The cold starts in the file that `BENCH_STARTS` names; none without it.
+pub(crate) fn starts() -> io::Result<Vec<Start>> {
+    match env::var("BENCH_STARTS").ok().filter(|file| !file.is_empty()) {
+        Some(file) => Ok(serde_json::from_str(&fs::read_to_string(file)?)?),
+        None => Ok(Vec::new()),
+    }
 }
 
 impl Report {
@@ -124,6 +140,14 @@ impl Report {
                 "| {} | {:.1} | {:.1} | {:.1} |",
                 it.store, it.start_to_ready_ms, it.idle_rss_mb, it.idle_streams_mb
             )?;
+        }
+        writeln!(
+            out,
+            "\n| cold start to the first byte of an answer | median ms | fastest | slowest |\n|---|--:|--:|--:|"
+        )?;
+        for it in &self.starts {
+            let Start { what, median_ms, fastest_ms, slowest_ms } = it;
+            writeln!(out, "| {what} | {median_ms:.1} | {fastest_ms:.1} | {slowest_ms:.1} |")?;
         }
         writeln!(out, "\n| file | MB |\n|---|--:|")?;
         for it in &self.sizes {
