@@ -54,7 +54,7 @@ pub(crate) async fn elsewhere(State(gateway): State<Gateway>, request: Request) 
     let spoken = request.extensions().get::<Spoken>();
     let by_route = spoken.is_some_and(|spoken| spoken.route.is_some());
     if !by_route || request.method() != Method::POST {
-        return problem::no_such_route(request).await.into_response();
+        return problem::no_such_route(&request).into_response();
     }
     answer::answer.call(request, gateway).await
 }

@@ -131,7 +131,7 @@ pub(crate) async fn catalogue() -> Json<Value> {
     Json(json!({ "object": "list", "data": Code::ALL.iter().map(entry).collect::<Vec<_>>() }))
 }
 
-pub(crate) async fn no_such_route(request: Request) -> Problem {
+pub(crate) fn no_such_route(request: &Request) -> Problem {
     let message = format!("there is no route {} {}", request.method(), request.uri().path());
     Error::new(Code::RouteNotFound, message).into()
 }
