@@ -62,19 +62,17 @@ def streamed(api):
 
 
 def tools(api):
-    """A call of a function, streamed, and the answer to its result."""
-    with api.responses.stream(
-        model=MODEL, input="Hello", tools=[WEATHER], tool_choice="required", parallel_tool_calls=False
-    ) as stream:
-        asked = stream.get_final_response()
-    call = next(item for item in asked.output if item.type == "function_call")
-    assert call.name == "weather" and json.loads(call.arguments)["city"] in ("Oslo", "Paris"), call
-    assert asked.tools[0].name == "weather" and asked.tools[0].strict is False, asked
-    result = {"type": "function_call_output", "call_id": call.call_id, "output": "rain"}
+    """A call of a function and its result, in a request whose tools are repeated."""
+    call = {"type": "function_call", "call_id": "call_1", "name": "weather", "arguments": '{"city": "Oslo"}'}
+    result = {"type": "function_call_output", "call_id": "call_1", "output": "rain"}
     told = api.responses.create(
-        model=MODEL, input=[result], previous_response_id=asked.id, tools=[WEATHER], max_output_tokens=10
+        model=MODEL, input=[call, result], tools=[WEATHER], tool_choice="none", max_output_tokens=10
     )
-    assert told.previous_response_id == asked.id, told
+    assert told.tools[0].name == "weather" and told.tools[0].strict is False, told
+    assert [item.type for item in api.responses.input_items.list(told.id, order="asc")] == [
+        "function_call",
+        "function_call_output",
+    ], told
 
 
 def structured(api):
