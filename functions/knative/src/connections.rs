@@ -70,7 +70,7 @@ async fn pause_after(error: &io::Error) {
 async fn one(client: TcpStream, router: Router, head_within: Duration, all: Watcher) {
     // Small pieces of a stream are sent at once instead of being collected.
     if let Err(error) = client.set_nodelay(true) {
-        tracing::debug!(error = &error as &dyn std::error::Error, "nodelay was refused");
+        note("nodelay was refused", &error);
     }
     let begun = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&begun);
@@ -84,11 +84,15 @@ async fn one(client: TcpStream, router: Router, head_within: Duration, all: Watc
     tokio::select! {
         result = all.watch(served) => {
             if let Err(error) = result {
-                tracing::debug!(error = &*error, "a connection broke");
+                note("a connection broke", &*error);
             }
         }
         () = unless_begun(&begun, head_within) => {}
     }
+}
+
+fn note(what: &str, error: &(dyn std::error::Error + 'static)) {
+    tracing::debug!(error, what, "a connection is troubled");
 }
 
 /// hyper's own clock starts when it knows which HTTP a client speaks, and a client need not tell.
