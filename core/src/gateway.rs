@@ -30,7 +30,7 @@ mod state;
 use std::{ops::Deref, sync::Arc};
 
 use admit::Admission;
-use answer::{Ask, Question};
+use answer::{Ask, Question, Terms};
 use route::{Attempt, Plan};
 use tracing::instrument;
 
@@ -335,7 +335,7 @@ impl Gateway {
         let asked = Asked { caller, request, origin, conversation, deadline };
         let mut attempt = plan.first()?;
         loop {
-            match self.attempt(attempt, &asked).await {
+            match Box::pin(self.attempt(attempt, &asked)).await {
                 Ok(begun) => return Ok(begun),
                 Err(error) => attempt = plan.after(error)?,
             }
@@ -357,8 +357,11 @@ impl Gateway {
         let claim = reserve::Claim::new(asked.caller, candidate, load, correlation_id);
         let question = Question {
             request: asked.request,
-            cap: claim.cap,
-            deadline: &asked.deadline,
+            terms: Terms {
+                cap: claim.cap,
+                deadline: &asked.deadline,
+                emulation: candidate.emulates_tools.then_some(&self.ports.host),
+            },
             conversation: asked.conversation.clone(),
             place,
             wake_timeout: self.settings.wake_timeout,

@@ -85,6 +85,11 @@ impl Provider {
         self.target.dialect
     }
 
+    /// Whether its server numbers its slots, which only llama.cpp's does.
+    pub fn has_slots(&self) -> bool {
+        self.target.slot.is_some()
+    }
+
     /// Asks `model` and returns when the answer begins.
     ///
     /// An error before that is returned here; a later one ends the stream. `cap` lowers the request's

@@ -98,6 +98,8 @@ settings! {
         "How long the upstream may be silent within its answer.";
     default_model: Option<String>, "default-model", "NAME", None,
         "The model of requests that name none.";
+    emulate_tools: bool, "emulate-tools", "BOOL", Some("false"),
+        "Whether models are told of tools in their prompt, and their calls read out of what they print: for models and servers that have no tool calling of their own. A catalog says it for each model.";
     moderation_model: Option<String>, "moderation-model", "NAME", None,
         "The upstream's model for moderations that name none. Unset, all are answered by a word list of the gateway's own.";
     prices: Prices, "prices", "JSON", Some("{}"),

@@ -1,9 +1,10 @@
 //! Stage 5: ask the model, and wake it before if it sleeps.
 
 mod ask;
+mod emulated;
 mod wake;
 
-use std::{future::pending, time::Duration};
+use std::{future::pending, sync::Arc, time::Duration};
 
 pub(super) use ask::Ask;
 
@@ -16,6 +17,7 @@ use crate::{
     Code, Error, Result,
     accounting::Outcome,
     inference::{Deadline, LocalModels, Provider, Unanswered},
+    ports::Host,
 };
 
 /// Waits before a server that could not be reached is asked for again.
@@ -26,15 +28,23 @@ const DEATH_PAUSES: [Duration; 3] =
 #[derive(Debug)]
 pub(super) struct Question<'a, A> {
     pub(super) request: &'a A,
-    /// The output limit to enforce.
-    pub(super) cap: Option<u32>,
-    pub(super) deadline: &'a Deadline,
+    pub(super) terms: Terms<'a>,
     /// Names the conversation, so that it meets the same slot of a model server again.
     pub(super) conversation: Option<String>,
     /// Where the request stands in line, if its model may have to be woken.
     pub(super) place: Option<Place>,
     /// How long a request that is not streamed waits for its model.
     pub(super) wake_timeout: Duration,
+}
+
+/// What an answer must keep to.
+#[derive(Debug)]
+pub(super) struct Terms<'a> {
+    /// The output limit to enforce.
+    pub(super) cap: Option<u32>,
+    pub(super) deadline: &'a Deadline,
+    /// The host that makes ids, if the model has no tools of its own and is to be told of them.
+    pub(super) emulation: Option<&'a Arc<dyn Host>>,
 }
 
 /// Starts the answer. If there is none, the call is settled: at no cost if the provider said no, by an
@@ -73,8 +83,7 @@ async fn ask<A: Ask>(
     settlement: &mut Settlement,
 ) -> Result<A::Answer> {
     settlement.asked();
-    let asked = question.request.ask(provider, model, question.cap, question.deadline);
-    let answered = asked.await;
+    let answered = question.request.ask(provider, model, &question.terms).await;
     answered.map_err(|Unanswered { error, refused }| {
         if refused {
             settlement.refused();
@@ -101,7 +110,7 @@ async fn ask_local<A: Ask>(
         };
         drop(lease);
         match pauses.next().filter(|_| error.code() == Code::UpstreamUnreachable) {
-            Some(pause) => question.deadline.within(pause, pending::<()>()).await,
+            Some(pause) => question.terms.deadline.within(pause, pending::<()>()).await,
             None => return Err(error),
         };
     }

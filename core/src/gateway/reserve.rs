@@ -38,7 +38,8 @@ impl Claim {
         load: Load,
         correlation_id: Option<String>,
     ) -> Self {
-        let Load { operation, text_bytes, input_tokens, answers, max_output_tokens } = load;
+        let load = if candidate.emulates_tools { load.asked_again(candidate) } else { load };
+        let Load { operation, text_bytes, input_tokens, answers, max_output_tokens, .. } = load;
         // What moderates is free wherever it is offered, and no token prices apply to it.
         let price = candidate.price.filter(|_| operation != Operation::Moderation);
         let priced = price.filter(|_| caller.budget.is_some());

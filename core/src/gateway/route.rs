@@ -41,6 +41,8 @@ pub(super) struct Candidate {
     pub(super) price: Option<Price>,
     /// The output limit where a call must have one and the request names none.
     pub(super) max_output_tokens: u32,
+    /// Whether it is told of tools in words, as it has none of its own.
+    pub(super) emulates_tools: bool,
 }
 
 /// Who answers.
@@ -122,6 +124,7 @@ async fn describe(gateway: &Gateway, model: &Arc<Model>) -> Result<Candidate> {
         provider: model.place.name().to_owned(),
         price: model.facts.price,
         max_output_tokens: model.facts.max_output_tokens.map_or(limit, |most| limit.min(most)),
+        emulates_tools: !model.facts.native_tools || gateway.settings.emulate_tools,
     })
 }
 

@@ -162,6 +162,16 @@ impl Value for Duration {
     }
 }
 
+impl Value for bool {
+    fn parse(text: Option<&str>) -> Result<Self, String> {
+        match String::parse(text)?.as_str() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            other => Err(format!("`{other}` is neither true nor false")),
+        }
+    }
+}
+
 impl Value for Api {
     fn parse(text: Option<&str>) -> Result<Self, String> {
         word(text, Self::ALL, Self::as_str)

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::transcript::request;
 
+#[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
 fn messages(input: Value) -> Vec<Message> {
     request(&json!({ "input": input })).messages
 }

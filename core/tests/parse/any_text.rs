@@ -119,9 +119,8 @@ proptest! {
         // In order, too: nothing is made up, moved or said twice.
         let mut printed = text.chars();
         for part in read(setup, &[&text]).parts {
-            let said = match &part {
-                Part::Text { text, .. } | Part::Reasoning { text, .. } => text,
-                _ => continue,
+            let (Part::Text { text: said, .. } | Part::Reasoning { text: said, .. }) = &part else {
+                continue;
             };
             let here = said.chars().all(|c| printed.any(|it| it == c));
             prop_assert!(here, "{:?} was not printed", said);

@@ -10,6 +10,7 @@ fn signed() -> String {
     answer(json!({ "reasoning_content": "Hm", "reasoning_signature": "proof", "content": "4" }))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
 fn body(input: Value) -> Value {
     json!({ "model": "m", "input": input, "store": false })
 }

@@ -157,6 +157,11 @@ impl Bench {
     /// What is answered, to its end.
     pub(crate) async fn answer(&self, model: &str) -> Result<Whole> {
         let answer = self.ask(model).await?;
+        self.whole(answer).await
+    }
+
+    /// An answer, to its end.
+    pub(crate) async fn whole(&self, answer: Answer) -> Result<Whole> {
         self.run(Whole::collect(answer.chunks)).await
     }
 

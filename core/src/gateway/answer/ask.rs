@@ -8,13 +8,14 @@ use std::{
 
 use futures::{Stream, StreamExt, stream};
 
+use super::{Terms, emulated};
 use crate::{
     Result,
     catalog::Capability,
     chat::{Chunk, ChunkStream, Event, Request},
     embeddings::{self, Embeddings},
     gateway::{reserve::Load, route::needs},
-    inference::{Deadline, Provider, Unanswered},
+    inference::{Provider, Unanswered},
     moderation::{self, Verdicts},
     operation::Operation,
     ports::Lease,
@@ -39,13 +40,12 @@ pub(in crate::gateway) trait Ask: Sync {
         false
     }
 
-    /// Asks `model` of `provider`. `cap` limits the output tokens.
+    /// Asks `model` of `provider`.
     fn ask(
         &self,
         provider: &Provider,
         model: &str,
-        cap: Option<u32>,
-        deadline: &Deadline,
+        terms: &Terms<'_>,
     ) -> impl Future<Output = Result<Self::Answer, Unanswered>> + Send;
 
     /// Waits until something has been said, so that another model may answer instead if nothing is; a
@@ -84,10 +84,12 @@ impl Ask for Request {
         &self,
         provider: &Provider,
         model: &str,
-        cap: Option<u32>,
-        deadline: &Deadline,
+        terms: &Terms<'_>,
     ) -> Result<ChunkStream, Unanswered> {
-        provider.chat(self, model, cap, deadline).await
+        match terms.emulation {
+            Some(host) => emulated::ask(self, provider, model, terms, host).await,
+            None => provider.chat(self, model, terms.cap, terms.deadline).await,
+        }
     }
 
     async fn begun(chunks: ChunkStream) -> Result<ChunkStream> {
@@ -134,10 +136,9 @@ impl Ask for embeddings::Request {
         &self,
         provider: &Provider,
         model: &str,
-        _: Option<u32>,
-        deadline: &Deadline,
+        terms: &Terms<'_>,
     ) -> Result<Embeddings, Unanswered> {
-        provider.embed(self, model, deadline).await
+        provider.embed(self, model, terms.deadline).await
     }
 }
 
@@ -160,10 +161,9 @@ impl Ask for moderation::Request {
         &self,
         provider: &Provider,
         model: &str,
-        _: Option<u32>,
-        deadline: &Deadline,
+        terms: &Terms<'_>,
     ) -> Result<Verdicts, Unanswered> {
-        provider.moderate(self, model, deadline).await
+        provider.moderate(self, model, terms.deadline).await
     }
 }
 

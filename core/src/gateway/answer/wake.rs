@@ -25,7 +25,7 @@ pub(super) async fn wake<A: Ask>(
     let patience = if streamed { Duration::MAX } else { patience };
     settlement.waits();
     let wake = local.servers().wake(model, question.conversation.as_deref());
-    match question.deadline.within(patience, wake).await {
+    match question.terms.deadline.within(patience, wake).await {
         Some(lease) => {
             let lease = lease?;
             settlement.woke(lease.woken_in);

@@ -3,6 +3,7 @@
 use crate::{
     chat::{Message, Part, Request},
     embeddings,
+    gateway::route::Candidate,
     operation::Operation,
 };
 
@@ -26,6 +27,8 @@ pub(in crate::gateway) struct Load {
     pub(in crate::gateway) answers: u64,
     /// The output limit that the request names.
     pub(in crate::gateway) max_output_tokens: Option<u32>,
+    /// Whether it offers tools.
+    pub(in crate::gateway) tools: bool,
 }
 
 impl From<&Request> for Load {
@@ -43,7 +46,22 @@ impl From<&Request> for Load {
             input_tokens,
             answers: answers(request),
             max_output_tokens: request.max_output_tokens,
+            tools: !request.tools.is_empty(),
         }
+    }
+}
+
+impl Load {
+    /// The load where a flawed tool call may be asked for once more, with the answer so far in the
+    /// request.
+    pub(super) fn asked_again(self, candidate: &Candidate) -> Self {
+        if !self.tools {
+            return self;
+        }
+        let limit = self.max_output_tokens.unwrap_or(candidate.max_output_tokens);
+        let input = self.input_tokens.saturating_mul(2).saturating_add(limit.into());
+        let input_tokens = input.saturating_add(TOKENS_FOR_TOOLS);
+        Self { input_tokens, answers: self.answers.saturating_mul(2), ..self }
     }
 }
 
