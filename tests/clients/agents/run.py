@@ -1,11 +1,12 @@
-"""Lets Claude Code and Codex complete a tool-using task through Dormouse, in front of a scripted provider of
-each dialect.
+"""Lets Claude Code, Codex and the vendors' Node SDKs complete a tool-using task through Dormouse, in front of
+a scripted provider of each dialect.
 
-    python3 run.py DORMOUSE NODE_MODULES
+    npm install --prefix FOLDER @anthropic-ai/claude-code @openai/codex @anthropic-ai/sdk openai
+    python3 run.py DORMOUSE FOLDER/node_modules
 
-DORMOUSE is the gateway's binary, NODE_MODULES the folder where the agents are installed. Each agent is asked
-for a file; the provider tells it to run a command, the agent runs it on its own machine, and the file is
-there. Prints a line for each pair, and `N passed, M failed`.
+DORMOUSE is the gateway's binary. Each agent is asked for a file; the provider tells it to run a command, the
+agent runs it on its own machine, and the file is there. Prints a line for each pair, and
+`N passed, M failed`. It is not part of the test command, because the agents are some 700 MB.
 """
 
 import json
@@ -61,6 +62,12 @@ wire_api = "responses"
     return command, {"CODEX_HOME": home, "DORMOUSE_KEY": KEY}
 
 
+def sdks(modules, gateway, _):
+    """OpenAI's and Anthropic's SDKs for Node, one dialect after the other."""
+    script = pathlib.Path(__file__).with_name("sdks.mjs")
+    return ["node", str(script), gateway, KEY, "scripted"], {"NODE_MODULES": modules}
+
+
 def check(dormouse, modules, agent, api):
     """One agent in front of one dialect. Returns what went wrong, if anything."""
     with tempfile.TemporaryDirectory() as folder:
@@ -98,7 +105,7 @@ def check(dormouse, modules, agent, api):
 def main():
     """Checks every pair."""
     dormouse, modules = (str(pathlib.Path(argument).resolve()) for argument in sys.argv[1:3])
-    failed, pairs = 0, [(agent, api) for agent in (claude, codex) for api in APIS]
+    failed, pairs = 0, [(agent, api) for agent in (claude, codex, sdks) for api in APIS]
     for agent, api in pairs:
         wrong = check(dormouse, modules, agent, api)
         failed += wrong is not None
