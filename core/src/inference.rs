@@ -11,6 +11,7 @@ mod health;
 mod local;
 mod models;
 mod providers;
+mod single;
 mod target;
 mod whole;
 
@@ -109,7 +110,6 @@ impl Provider {
             slot: self.target.slot,
         };
         let (dialect, format) = self.format_for(request).map_err(Unanswered::refused)?;
-        let free_text = format.free_text_tools();
         let wire =
             self.write(request, (dialect, format), &outgoing).map_err(Unanswered::refused)?;
         let response = self.head(wire, format, deadline, self.target.first_byte_timeout).await?;
@@ -121,13 +121,13 @@ impl Provider {
             let pass = same && request.stream.is_some();
             let decoder = format.decoder(Verbatim { pass, hide_usage });
             let chunks = self.streamed(response.into_body(), decoder, deadline.clone());
-            return Ok(adapt::answer(request, free_text, chunks));
+            return Ok(adapt::answer(request, format, chunks));
         }
         let pass = same && request.stream.is_none();
         let body = self.collect(response.into_body(), deadline, MAX_ANSWER_BYTES).await;
         let chunk = body.and_then(|body| format.decode_answer(body, pass));
         let chunk = chunk.map_err(|error| Unanswered::broken(self.clean(error)))?;
-        Ok(adapt::answer(request, free_text, stream::iter([Ok(chunk)]).boxed()))
+        Ok(adapt::answer(request, format, stream::iter([Ok(chunk)]).boxed()))
     }
 
     /// Writes a request, adapted to what its dialect can say.

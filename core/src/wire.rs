@@ -10,6 +10,7 @@ mod data_uri;
 mod failure;
 mod fields;
 pub mod gemini;
+mod instruction;
 mod ndjson;
 pub mod ollama;
 pub mod openai_chat;
@@ -104,6 +105,12 @@ pub trait Called: fmt::Debug + Sync {
     /// function with one field.
     fn free_text_tools(&self) -> bool {
         false
+    }
+
+    /// Whether the dialect can say that an answer may call only one tool. Where it cannot, the first call
+    /// of an answer is all that its caller is told of them.
+    fn limits_calls(&self) -> bool {
+        true
     }
 
     /// Whether a body of this content type is a streamed answer.

@@ -11,8 +11,13 @@ use std::{
 use futures::StreamExt;
 use serde_json::{Value, json};
 
-use crate::chat::{
-    Chunk, ChunkStream, Delta, Dialect, Event, Message, Part, PartKind, Request, Tool, ToolChoice,
+use super::single;
+use crate::{
+    chat::{
+        Chunk, ChunkStream, Delta, Dialect, Event, Message, Part, PartKind, Request, Tool,
+        ToolChoice,
+    },
+    wire::Called,
 };
 
 /// The field of a function that stands for a tool's free text.
@@ -93,11 +98,17 @@ fn as_object(part: &mut Part) {
     }
 }
 
+/// The answer of a provider that was asked in `format`, as `request` wants it.
+pub(super) fn answer(request: &Request, format: &dyn Called, chunks: ChunkStream) -> ChunkStream {
+    let chunks = if format.limits_calls() { chunks } else { single::answer(request, chunks) };
+    if format.free_text_tools() { chunks } else { custom_calls(request, chunks) }
+}
+
 /// The answer of a provider that was asked with functions instead of the request's free-text tools.
-pub(super) fn answer(request: &Request, free_text: bool, chunks: ChunkStream) -> ChunkStream {
+fn custom_calls(request: &Request, chunks: ChunkStream) -> ChunkStream {
     let names: BTreeSet<String> =
         request.tools.iter().filter(|tool| tool.custom).map(|tool| tool.name.clone()).collect();
-    if free_text || names.is_empty() {
+    if names.is_empty() {
         return chunks;
     }
     let mut calls = Calls { names, open: BTreeMap::new() };

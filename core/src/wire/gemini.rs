@@ -13,7 +13,10 @@
 //! itself sends it at the end of a stream.
 //!
 //! Ignored, since it changes no answer: the end user, metadata, cache hints (Gemini finds prefixes by
-//! itself), and a tool's `strict`, for Gemini keeps to a schema as well as it can in any case.
+//! itself), and a tool's `strict`, for Gemini keeps to a schema as well as it can in any case. So are two
+//! wishes that it has no word for and that leave an answer's meaning alone: who of several users speaks
+//! (`name`), and how many words to make (`verbosity`). That only one tool may be called is not ignored,
+//! but kept by whoever reads the answer.
 
 mod answer;
 mod contents;
@@ -42,6 +45,10 @@ pub struct Gemini;
 impl Called for Gemini {
     fn encode_request(&self, request: &Request, outgoing: &Outgoing<'_>) -> Result<Call> {
         request::encode(request, outgoing)
+    }
+
+    fn limits_calls(&self) -> bool {
+        false
     }
 
     fn decoder(&self, _: Verbatim) -> Box<dyn Decode> {

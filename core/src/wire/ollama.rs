@@ -8,7 +8,9 @@
 //!
 //! Ignored, since it changes no answer: the end user, metadata, cache hints (a server's own cache finds
 //! prefixes), how closely to look at a picture, and a tool's `strict`, which Ollama cannot promise for any
-//! tool. A budget of thoughts only says that the model is to think: what bounds thoughts is the limit of
+//! tool; who of several users speaks (`name`) and how many words to make (`verbosity`), which leave an
+//! answer's meaning alone. That only one tool may be called is kept by whoever reads the answer. A budget
+//! of thoughts only says that the model is to think: what bounds thoughts is the limit of
 //! output tokens, of which they are part.
 
 mod answer;
@@ -33,6 +35,10 @@ pub struct Ollama;
 impl Called for Ollama {
     fn encode_request(&self, request: &Request, outgoing: &Outgoing<'_>) -> Result<Call> {
         request::encode(request, outgoing)
+    }
+
+    fn limits_calls(&self) -> bool {
+        false
     }
 
     fn is_stream(&self, content_type: &str) -> bool {

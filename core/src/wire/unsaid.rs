@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Fields of the served dialects, and of well-known servers, that change the answer.
-const TELLING: [&str; 26] = [
+const TELLING: [&str; 25] = [
     "audio",
     "container",
     "function_call",
@@ -36,7 +36,6 @@ const TELLING: [&str; 26] = [
     "response_format",
     "structured_outputs",
     "typical_p",
-    "verbosity",
     "web_search_options",
     "chat_template_kwargs",
 ];
@@ -66,9 +65,6 @@ pub(super) fn refuse_unsaid(request: &Request, dialect: Dialect, known: &[&str])
     }
     if let Some(index) = request.tools.iter().position(|tool| tool.name.is_empty() || tool.custom) {
         return Err(unsaid(dialect, format!("tools[{index}]")));
-    }
-    if request.parallel_tool_calls == Some(false) && !request.tools.is_empty() {
-        return Err(unsaid(dialect, "parallel_tool_calls"));
     }
     Ok(())
 }

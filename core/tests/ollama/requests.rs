@@ -144,14 +144,9 @@ fn what_cannot_be_said_is_refused_by_name() {
         (json!({ "logit_bias": { "1": 2 } }), "logit_bias"),
         (json!({ "grammar": "root ::= \"a\"" }), "grammar"),
         (json!({ "options": 7 }), "options"),
-        (json!({ "parallel_tool_calls": false, "tools": [tool()] }), "parallel_tool_calls"),
         (json!({ "tool_choice": "required", "tools": [tool()] }), "tool_choice"),
         (json!({ "tools": [{ "type": "web_search" }] }), "tools[0]"),
         (json!({ "messages": [{ "role": "user", "content": [image] }] }), "messages[0].content[0]"),
-        (
-            json!({ "messages": [{ "role": "user", "content": "a", "name": "b" }] }),
-            "messages[0].name",
-        ),
         (
             json!({ "messages": [{ "role": "tool", "tool_call_id": "x", "content": "1" }] }),
             "messages[0].content[0]",

@@ -6,7 +6,10 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
 
 use super::block;
-use crate::chat::{Message, Part, Role};
+use crate::{
+    chat::{Message, Part, Role},
+    wire::instruction::among_the_users,
+};
 
 /// What an id begins with that had to be rewritten: Anthropic takes only letters, digits, `_` and `-`.
 /// The rest is the id itself, in base64 for URLs, so that different ids stay different.
@@ -54,7 +57,7 @@ impl Turns {
             Role::System | Role::Developer => {
                 for block in &mut blocks {
                     if let Some(Value::String(text)) = block.get_mut("text") {
-                        *text = format!("<system>\n{text}\n</system>");
+                        *text = among_the_users(text);
                     }
                 }
                 "user"

@@ -57,9 +57,6 @@ struct Content {
 impl Writer<'_> {
     fn message(&mut self, index: usize, message: &Message) -> Result<()> {
         let at = format!("messages[{index}]");
-        if message.name.is_some() && message.role != Role::Tool {
-            return Err(unsaid(Dialect::Gemini, format!("{at}.name")));
-        }
         match message.role {
             Role::System | Role::Developer => {
                 for (place, part) in message.parts.iter().enumerate() {

@@ -38,9 +38,6 @@ struct Words {
 impl<'a> Writer<'a> {
     /// Each result of a tool is a message of its own here.
     fn message(&mut self, message: &'a Message, at: &str) -> Result<()> {
-        if message.name.is_some() && message.role != Role::Tool {
-            return Err(unsaid(Dialect::Ollama, format!("{at}.name")));
-        }
         let (mut words, mut silent) = (Words::default(), true);
         for (place, part) in message.parts.iter().enumerate() {
             let at = format!("{at}.content[{place}]");

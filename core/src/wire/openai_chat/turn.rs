@@ -3,11 +3,59 @@
 use serde_json::{Map, Value};
 
 use super::{REASONING, SIGNATURE, call, part};
-use crate::chat::{Dialect, Message, Part, Role};
+use crate::{
+    chat::{Dialect, Message, Part, Role},
+    wire::instruction::among_the_users,
+};
 
-/// Writes all messages; `own`: their extensions are of this format.
+/// Writes all messages; `own`: they came in this format.
+///
+/// Those of another format are written as every model's template takes them: instructions in front become
+/// one system message, those that come later keep their place as the user's text between `<system>` and
+/// `</system>`, and the developer's are the system's, which OpenAI's own models take for the same.
 pub(super) fn encode_all(messages: &[Message], own: bool) -> Value {
-    messages.iter().flat_map(|message| encode(message, own)).map(Value::Object).collect()
+    if own {
+        return messages.iter().flat_map(|it| encode(it, true)).map(Value::Object).collect();
+    }
+    let is_instruction =
+        |message: &&Message| matches!(message.role, Role::System | Role::Developer);
+    let leading = messages.iter().take_while(is_instruction).count();
+    let (instructions, rest) = messages.split_at(leading);
+    let rest = rest.iter().flat_map(|message| match message.role {
+        Role::System | Role::Developer => encode(&interjected(message), false),
+        _ => encode(message, false),
+    });
+    let says_something = |message: &Message| !message.parts.iter().all(is_foreign);
+    let system = instructions.iter().any(says_something).then(|| system(instructions));
+    system.into_iter().chain(rest).map(Value::Object).collect()
+}
+
+/// One message of several instructions: one text, unless it has places where a cached prefix may end.
+fn system(instructions: &[Message]) -> Map<String, Value> {
+    let parts: Vec<&Part> = instructions.iter().flat_map(|message| &message.parts).collect();
+    let texts = parts.iter().map(|part| match part {
+        Part::Text { text, cache: None } => Some(text.as_str()),
+        _ => None,
+    });
+    let texts: Option<Vec<&str>> = texts.collect();
+    match texts {
+        Some(texts) if instructions.len() > 1 => {
+            let text = Part::Text { text: texts.join("\n\n"), cache: None };
+            spoken(Role::System, &[&text])
+        }
+        _ => spoken(Role::System, &parts),
+    }
+}
+
+/// An instruction in the middle of the conversation.
+fn interjected(message: &Message) -> Message {
+    let mut message = Message { role: Role::User, ..message.clone() };
+    for part in &mut message.parts {
+        if let Part::Text { text, .. } = part {
+            *text = among_the_users(text);
+        }
+    }
+    message
 }
 
 /// One message, or several: each result of a tool is a message of its own here.

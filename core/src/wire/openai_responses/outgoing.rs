@@ -72,7 +72,8 @@ fn from_vocabulary(request: &Request, outgoing: &Outgoing<'_>) -> Result<Map<Str
     }
     if !sampling.stop.is_empty() {
         let message = "the model's provider takes no texts that end an answer";
-        return Err(Error::invalid("stop", message));
+        let anthropic = request.dialect == Dialect::Anthropic;
+        return Err(Error::invalid(if anthropic { "stop_sequences" } else { "stop" }, message));
     }
     let own = request.dialect == Dialect::OpenAiResponses;
     let names = Names::of(&request.tools);
