@@ -70,17 +70,44 @@ fn of(protocol: Protocol) -> Dialect {
     }
 }
 
+/// The paths of answers have a dialect each. What several dialects share, the list of models above all, is
+/// told apart by its headers.
 fn spoken(path: &str, headers: &HeaderMap) -> Dialect {
     let below = |prefix: &str| {
         path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    if below("/v1/messages") || headers.contains_key(&ANTHROPIC_VERSION) {
-        Dialect::Anthropic
-    } else if below("/v1/responses") {
-        Dialect::OpenAiResponses
-    } else if below("/v1/completions") {
-        Dialect::OpenAiCompletions
-    } else {
-        Dialect::OpenAiChat
+    let known = [
+        ("/v1/messages", Dialect::Anthropic),
+        ("/v1/responses", Dialect::OpenAiResponses),
+        ("/v1/completions", Dialect::OpenAiCompletions),
+        ("/v1/chat", Dialect::OpenAiChat),
+        ("/v1/embeddings", Dialect::OpenAiChat),
+        ("/v1/moderations", Dialect::OpenAiChat),
+    ];
+    let known = known.into_iter().find(|(prefix, _)| below(prefix));
+    match known {
+        Some((_, dialect)) => dialect,
+        None if headers.contains_key(&ANTHROPIC_VERSION) => Dialect::Anthropic,
+        None => Dialect::OpenAiChat,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_tells_dialects_apart_only_where_the_path_does_not() {
+        let anthropic = HeaderMap::from_iter([(ANTHROPIC_VERSION, "2023-06-01".parse().unwrap())]);
+        for (path, with, without) in [
+            ("/v1/chat/completions", Dialect::OpenAiChat, Dialect::OpenAiChat),
+            ("/v1/responses/resp_1", Dialect::OpenAiResponses, Dialect::OpenAiResponses),
+            ("/v1/messages", Dialect::Anthropic, Dialect::Anthropic),
+            ("/v1/models", Dialect::Anthropic, Dialect::OpenAiChat),
+            ("/v1/messagesx", Dialect::Anthropic, Dialect::OpenAiChat),
+        ] {
+            assert_eq!(spoken(path, &anthropic), with, "{path}");
+            assert_eq!(spoken(path, &HeaderMap::new()), without, "{path}");
+        }
     }
 }

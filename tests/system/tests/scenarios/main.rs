@@ -143,6 +143,7 @@ macro_rules! everywhere {
                 its_words_about_a_full_context_are_kept,
                 }
             sdk {
+                answers_are_those_of_llamas_own_endpoints,
                 the_anthropic_sdk_works,
                 the_openai_sdk_works,
                 the_openai_sdk_keeps_and_continues_responses,

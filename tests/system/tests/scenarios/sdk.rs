@@ -1,4 +1,4 @@
-//! The vendors' own Python SDKs.
+//! The vendors' own Python SDKs, and llama.cpp's own endpoints.
 
 use std::path::{Path, PathBuf};
 
@@ -27,6 +27,12 @@ const ANTHROPIC: Client = Client {
     key: "ANTHROPIC_API_KEY",
 };
 
+const SAME_AS_LLAMA: Client = Client {
+    script: "same_as_llama.py",
+    base: ("GATEWAY_BASE_URL", "/v1"),
+    key: "GATEWAY_API_KEY",
+};
+
 pub(crate) async fn the_openai_sdk_works(stage: Stage) {
     works(&stage, OPENAI).await;
 }
@@ -49,6 +55,12 @@ pub(crate) async fn the_openai_sdk_keeps_and_continues_responses(stage: Stage) {
     let gateway = stage.gateway_for(&llama.base_url(), &[]).await;
     let (_, other) = gateway.key_with_budget("1").await;
     RESPONSES.check(gateway.base(), ("CHECK_OTHER_KEY", other.key())).await;
+}
+
+pub(crate) async fn answers_are_those_of_llamas_own_endpoints(stage: Stage) {
+    let llama = Llama::start().await;
+    let gateway = stage.gateway_for(&llama.base_url(), &[]).await;
+    SAME_AS_LLAMA.check(gateway.base(), ("LLAMA_BASE_URL", &llama.base_url())).await;
 }
 
 impl Client {
