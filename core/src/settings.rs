@@ -81,7 +81,7 @@ settings! {
     upstream: Option<String>, "upstream", "URL", None,
         "Base URL of a provider, below which its API has its paths. Models pass through by name.";
     upstream_api: Api, "upstream-api", "API", Some("openai"),
-        "Which API the upstream speaks, and where: openai (https://api.openai.com/v1, and every compatible server), openai-responses (the same), anthropic (https://api.anthropic.com/v1), gemini (https://generativelanguage.googleapis.com/v1beta) or ollama (http://127.0.0.1:11434).";
+        "Which API the upstream speaks, and where: openai (`https://api.openai.com/v1`, and every compatible server), openai-responses (the same), anthropic (`https://api.anthropic.com/v1`), gemini (`https://generativelanguage.googleapis.com/v1beta`) or ollama (`http://127.0.0.1:11434`).";
     upstream_api_key: Option<Secret>, "upstream-api-key", "KEY", None,
         "The credential for the upstream. Never shown to callers, in errors or in logs.";
     upstream_auth: Option<AuthStyle>, "upstream-auth", "SCHEME", None,

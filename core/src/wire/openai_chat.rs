@@ -3,7 +3,7 @@
 //! | served                                   | called                                    |
 //! |------------------------------------------|-------------------------------------------|
 //! | [`decode_request`]                       | [`encode_request`]                        |
-//! | [`AnswerEncoder`], [`encode_answer`]     | [`AnswerDecoder`], [`decode_answer`]      |
+//! | [`AnswerEncoder`]                        | [`AnswerDecoder`], [`decode_answer`]      |
 //! | [`error_body`]                           | [`decode_error`], [`decode_usage`]        |
 //!
 //! Field names and limits are those of OpenAI's published API description; what model servers do

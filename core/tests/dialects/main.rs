@@ -5,7 +5,6 @@
 //! called, and `meant.json` what all those of a case mean. Each goes through a gateway, and both what it
 //! sends and what that means are checked.
 #![cfg(test)]
-#![expect(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 
 mod answers;
 mod bench;

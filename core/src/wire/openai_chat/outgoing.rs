@@ -31,7 +31,7 @@ const STREAM_OPTIONS: &str = "stream_options";
 ///
 /// # Errors
 ///
-/// [`Code::Internal`] if the original is not the JSON object it was when it was decoded.
+/// [`Code::Internal`](crate::Code::Internal) if the original is not the JSON object it was when it was decoded.
 pub fn encode_request(request: &Request, outgoing: &Outgoing<'_>) -> Result<Bytes> {
     match &request.original {
         Some(original) if original.dialect == Dialect::OpenAiChat => {
