@@ -23,7 +23,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use dormouse_core::catalog::Api;
+pub use dormouse_core::catalog::Api;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 pub use answer::{Answer, Ending};

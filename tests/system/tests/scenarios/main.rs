@@ -147,6 +147,7 @@ macro_rules! everywhere {
                 the_anthropic_sdk_works,
                 the_openai_sdk_works,
                 the_openai_sdk_keeps_and_continues_responses,
+                the_sdks_hear_every_dialect_alike,
             }
         }
     };

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use dormouse_testkit::upstream::{Answer, Api, Upstream};
 use tokio::process::Command;
 
 use crate::{
@@ -63,21 +64,65 @@ pub(crate) async fn answers_are_those_of_llamas_own_endpoints(stage: Stage) {
     SAME_AS_LLAMA.check(gateway.base(), ("LLAMA_BASE_URL", &llama.base_url())).await;
 }
 
+/// Every provider's answers of the core's test cases, as the SDKs put them together.
+pub(crate) async fn the_sdks_hear_every_dialect_alike(stage: Stage) {
+    let cases = tests().join("../core/tests/dialects/answers");
+    let apis = [Api::OpenAi, Api::OpenAiResponses, Api::Anthropic, Api::Gemini, Api::Ollama];
+    for api in apis {
+        let dialect = api.dialect().as_str();
+        play_back(&stage.upstream, &cases, dialect);
+        let settings = [("DORMOUSE_UPSTREAM_API", api.as_str())];
+        let gateway = stage.gateway_for(&stage.upstream.base_url_of(api), &settings).await;
+        let mut check = python("oracles.py").await;
+        check
+            .env("CHECK_URL", gateway.base())
+            .env("CHECK_KEY", ADMIN_KEY)
+            .env("CHECK_CASES", &cases)
+            .env("CHECK_PROVIDER", dialect);
+        run(check).await;
+    }
+}
+
+/// Answers each case as the provider of `dialect` does, whole and streamed, each to a model of its own.
+fn play_back(upstream: &Upstream, cases: &Path, dialect: &str) {
+    let stream = match dialect {
+        "ollama" => ("ndjson", "application/x-ndjson"),
+        _ => ("sse", "text/event-stream"),
+    };
+    for case in std::fs::read_dir(cases).expect("the cases") {
+        let case = case.expect("a case").path();
+        let name = case.file_name().expect("a name").to_string_lossy();
+        for (form, (extension, kind)) in
+            [("whole", ("json", "application/json")), ("streamed", stream)]
+        {
+            let body = std::fs::read(case.join(format!("{dialect}.{extension}")));
+            let body = body.expect("every provider answers every case");
+            let answer = Answer::whole(200, &[("content-type", kind)], body);
+            upstream.always(&format!("{name}-{dialect}-{form}"), answer);
+        }
+    }
+}
+
 impl Client {
     /// Runs it against the gateway at `base`.
     async fn check(self, base: &str, (name, value): (&str, &str)) {
-        let python = run(Command::new(tests().join("venv"))).await;
-        let mut check = Command::new(Path::new(python.trim()).join("bin/python"));
+        let mut check = python(self.script).await;
         let (variable, path) = self.base;
         check
-            .arg(tests().join("clients").join(self.script))
             .env(variable, format!("{base}{path}"))
             .env(self.key, ADMIN_KEY)
-            .env("NO_PROXY", "127.0.0.1")
             .env("CHECK_MODEL", MODEL)
             .env(name, value);
         run(check).await;
     }
+}
+
+/// How a program of `tests/clients` is run.
+async fn python(script: &str) -> Command {
+    let python = run(Command::new(tests().join("venv"))).await;
+    let mut command = Command::new(Path::new(python.trim()).join("bin/python"));
+    command.arg(tests().join("clients").join(script)).env("NO_PROXY", "127.0.0.1");
+    command
 }
 
 /// Where the tests' own programs are.
