@@ -150,7 +150,8 @@ fn whole(number: &Number) -> Option<Value> {
     // Beyond this, not every integer has a place among the floats.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let float = number.as_f64().filter(|it| it.fract() == 0.0 && it.abs() < EXACT)?;
-    format!("{float:.0}").parse().ok().map(Value::Number)
+    // What is added takes the sign from a negative zero.
+    format!("{:.0}", float + 0.0).parse().ok().map(Value::Number)
 }
 
 #[cfg(test)]
