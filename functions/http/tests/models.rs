@@ -113,7 +113,7 @@ async fn models_are_listed_with_the_state_of_their_servers() {
         "object": "model",
         "created": 0,
         "owned_by": "dormouse",
-        "dormouse": { "state": "cold", "active": 0, "queued": 0, "expected_wake_seconds": null, "progress": null },
+        "dormouse": { "state": "cold", "active": 0, "queued": 0, "expected_wake_seconds": null, "waking_for_seconds": null, "progress": null },
     });
     assert_eq!((status.as_u16(), &list["data"][0]), (200, &expected));
     let (status, one) = bench.json("GET", "/v1/models/org/tiny").await;
