@@ -6,9 +6,8 @@
 //!                         └────── another model ◀──────┘ before anything was said
 //! ```
 //!
-//! The operations of [`Gateway`] are that line, and the only place where stages meet: [`Gateway::chat`]
-//! is all of it, and an operation whose answer comes whole ([`Gateway::embed`], [`Gateway::moderate`])
-//! has nothing to deliver. A stage is the module of the same name with one entry function; it takes what
+//! [`Gateway::chat`] is that line, and the only place where stages meet; an operation whose answer comes
+//! whole ([`Gateway::embed`], [`Gateway::moderate`]) has nothing to deliver. A stage is the module of the same name with one entry function; it takes what
 //! it needs and never calls another stage.
 
 mod admit;
@@ -26,6 +25,7 @@ mod route;
 mod seal;
 mod settle;
 mod state;
+mod whole;
 
 use std::{ops::Deref, sync::Arc};
 
@@ -36,13 +36,11 @@ use tracing::instrument;
 
 use crate::{
     Error, Result,
-    accounting::{Ledger, Outcome},
+    accounting::Ledger,
     catalog::{Catalog, Route},
     chat::{ChunkStream, Dialect, Request},
-    embeddings::{self, Embeddings},
     inference::{Deadline, LocalModels, Providers},
     keys::{Caller, Fingerprint, Keys},
-    moderation::{self, Verdicts},
     ports::{Host, HttpClient, ModelServers, Records},
     responses::Responses,
     seal::Seals,
@@ -52,6 +50,7 @@ use crate::{
 };
 
 pub use state::{Check, Readiness};
+pub use whole::Answered;
 
 /// The outside of a gateway: what its entrypoint provides.
 #[derive(Clone, Debug)]
@@ -139,24 +138,6 @@ struct Begun<T> {
     receipt: String,
     settlement: settle::Settlement,
     deadline: Deadline,
-}
-
-impl<T> Begun<T> {
-    /// Books the call of a whole answer, which may turn out not to be what was asked for.
-    async fn settle(mut self, verdict: Result<()>) -> Result<Answered<T>> {
-        let outcome = if verdict.is_ok() { Outcome::Completed } else { Outcome::Failed };
-        self.settlement.end(outcome, verdict.as_ref().err()).await?;
-        verdict.map(|()| Answered { receipt: Some(self.receipt), answer: self.answer })
-    }
-}
-
-/// An answer that came whole, and is settled.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Answered<T> {
-    /// The id of its receipt; `None` if no provider was called.
-    pub receipt: Option<String>,
-    /// The answer.
-    pub answer: T,
 }
 
 /// An answer that has begun.
@@ -278,46 +259,6 @@ impl Gateway {
             chunks = keep.watch(chunks);
         }
         Ok(Answer { receipt, model, chunks })
-    }
-
-    /// Makes vectors of texts. The call is settled when this returns; dropping the future cancels the
-    /// call and settles it too.
-    #[instrument(
-        name = "embeddings",
-        skip_all,
-        fields(gen_ai.operation.name = "embeddings", gen_ai.request.model = request.model)
-    )]
-    pub async fn embed(
-        &self,
-        caller: &Caller,
-        request: embeddings::Request,
-        origin: Origin,
-    ) -> Result<Answered<Embeddings>> {
-        let mut begun = self.ask(caller, &request, &origin).await?;
-        let (answer, settlement) = (&mut begun.answer, &mut begun.settlement);
-        settlement.counted(*answer.usage.get_or_insert_with(|| settlement.estimate()));
-        let fitted = answer.fit(request.dimensions);
-        begun.settle(fitted).await
-    }
-
-    /// Judges whether something harmful is said: by a provider if
-    /// [a setting](Settings::moderation_model) names a model for it, else by the word list of
-    /// [`moderation`], which calls nobody.
-    #[instrument(name = "moderation", skip_all, fields(gen_ai.operation.name = "moderation"))]
-    pub async fn moderate(
-        &self,
-        caller: &Caller,
-        mut request: moderation::Request,
-        origin: Origin,
-    ) -> Result<Answered<Verdicts>> {
-        let usual = self.settings.moderation_model.as_ref();
-        if request.model.is_empty() {
-            request.model = usual.cloned().unwrap_or_default();
-        }
-        if usual.is_none() || request.model == moderation::WORD_LIST {
-            return Ok(Answered { receipt: None, answer: moderation::judge(&request) });
-        }
-        self.ask(caller, &request, &origin).await?.settle(Ok(())).await
     }
 
     /// Asks one candidate after the other, until one begins to answer.

@@ -38,7 +38,7 @@ mod stream;
 
 use axum::{
     Router, middleware,
-    routing::{get, head, post},
+    routing::{get, post},
 };
 use dormouse_core::gateway::Gateway;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -55,7 +55,7 @@ pub fn router(gateway: Gateway) -> Router {
         .route("/v1/embeddings", post(embeddings::embed))
         .route("/v1/moderations", post(moderations::moderate))
         .route("/v1/messages/count_tokens", post(count::count))
-        .route("/", head(state::hello))
+        .route("/", get(state::hello))
         .route("/api/hello", get(state::hello))
         .route("/v1/models", get(models::list))
         // Model ids contain slashes (`org/model`).

@@ -19,7 +19,7 @@ pub(crate) async fn healthz() -> Json<Value> {
     Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
 }
 
-/// `HEAD /` and `/api/hello`: what Claude Code asks, without a key, to see whether anyone is there.
+/// `/` and `/api/hello`: what Claude Code asks, without a key, to see whether anyone is there.
 pub(crate) async fn hello() -> StatusCode {
     StatusCode::OK
 }

@@ -120,7 +120,7 @@ pub(crate) async fn unknown_paths_and_methods_are_errors_too(stage: Stage) {
     let gateway = stage.gateway(&[]).await;
 
     assert_eq!(gateway.get("/v1/nothing").await.error(404)["code"], "route_not_found");
-    assert_eq!(gateway.get("/").await.error(404)["code"], "route_not_found");
+    assert_eq!(gateway.get("/nothing").await.error(404)["code"], "route_not_found");
     let reply = gateway.get("/v1/chat/completions").await;
     assert_eq!(reply.error(405)["code"], "method_not_allowed");
     assert_eq!(reply.header("allow"), "POST");
