@@ -1,3 +1,5 @@
 //! What the tools of this package share.
 
 pub mod answers;
+pub mod conversations;
+pub mod transcripts;
