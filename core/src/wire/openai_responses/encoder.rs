@@ -151,10 +151,12 @@ impl AnswerEncoder {
     /// Writes the events that every response begins with.
     fn begin(&mut self, out: &mut BytesMut) {
         if !mem::replace(&mut self.begun, true) {
+            let state = State { status: "in_progress", ..State::default() };
+            let mut event = Map::new();
+            event.insert("response".into(), self.response.object(state));
+            let event = Value::Object(event);
             for kind in ["response.created", "response.in_progress"] {
-                let state = State { status: "in_progress", ..State::default() };
-                let response = self.response.object(state);
-                self.write(kind, json!({ "response": response }), out);
+                self.write(kind, &event, out);
             }
         }
     }
@@ -173,10 +175,10 @@ impl AnswerEncoder {
         }
         let index = self.output.len();
         let added = json!({ "output_index": index, "item": item });
-        self.write("response.output_item.added", added, out);
+        self.write("response.output_item.added", &added, out);
         if let Some(said) = said {
             let at = place(&id, index, "content_index");
-            self.write("response.content_part.added", with(at, "part", said), out);
+            self.write("response.content_part.added", &with(at, "part", said), out);
         }
         self.open =
             Some(Open { id, part, notes: Notes::default(), probable: Vec::new(), complete: false });
@@ -202,13 +204,13 @@ impl AnswerEncoder {
         if first {
             let at = place(&id, index, "summary_index");
             let part = item::summary("");
-            self.write("response.reasoning_summary_part.added", with(at, "part", part), out);
+            self.write("response.reasoning_summary_part.added", &with(at, "part", part), out);
         }
         event.insert("delta".into(), delta.text().into());
         if let Delta::Text(_) = delta {
             event.insert("logprobs".into(), probable.into());
         }
-        self.write(&format!("response.{kind}.delta"), event.into(), out);
+        self.write(&format!("response.{kind}.delta"), &event.into(), out);
     }
 
     /// Ends the open item.
@@ -227,12 +229,12 @@ impl AnswerEncoder {
             open = again;
         }
         for (kind, event) in closing(&open, &self.style.names, index) {
-            self.write(kind, event, out);
+            self.write(kind, &event, out);
         }
         if let Some(item) = self.style.item(&open.part, &id, status, &open.notes) {
             let item = Value::from(item);
             let done = json!({ "output_index": index, "item": item });
-            self.write("response.output_item.done", done, out);
+            self.write("response.output_item.done", &done, out);
             self.output.push(item);
         }
     }
@@ -256,7 +258,7 @@ impl AnswerEncoder {
             let mut event = place(&id, index, "content_index");
             event.insert("annotation_index".into(), number.into());
             event.insert("annotation".into(), annotation);
-            self.write("response.output_text.annotation.added", event.into(), out);
+            self.write("response.output_text.annotation.added", &event.into(), out);
         }
     }
 
@@ -269,7 +271,9 @@ impl AnswerEncoder {
         let kind = format!("response.{}", state.status);
         let state = State { output: &self.output, usage: self.usage.as_ref(), ..state };
         let response = self.response.object(state);
-        self.write(&kind, json!({ "response": response }), out);
+        let mut event = Map::new();
+        event.insert("response".into(), response);
+        self.write(&kind, &event.into(), out);
     }
 
     fn fail(&mut self, error: &Error) -> Bytes {
@@ -284,15 +288,25 @@ impl AnswerEncoder {
         out.freeze()
     }
 
-    fn write(&mut self, kind: &str, event: Value, out: &mut BytesMut) {
-        let mut written = Map::new();
-        written.insert("type".into(), kind.into());
-        written.insert("sequence_number".into(), self.sequence.into());
-        if let Value::Object(event) = event {
-            written.extend(event);
+    /// Writes an event. Its type and number are put in front of its own fields, of which it has some.
+    fn write(&mut self, kind: &str, event: &Value, out: &mut BytesMut) {
+        let (number, event) = (self.sequence.to_string(), event.to_string());
+        let fields = event.strip_prefix('{').unwrap_or(&event);
+        for piece in [
+            "event: ",
+            kind,
+            "\ndata: {\"type\":\"",
+            kind,
+            "\",\"sequence_number\":",
+            &number,
+            ",",
+            // JSON on one line: there are no line breaks that would need a `data:` of their own.
+            fields,
+            "\n\n",
+        ] {
+            out.extend_from_slice(piece.as_bytes());
         }
         self.sequence += 1;
-        out.extend_from_slice(&sse::encode_event(kind, &Value::Object(written).to_string()));
     }
 }
 
