@@ -18,6 +18,9 @@ fn run() -> anyhow::Result<()> {
     let options = Options::from_command_line()?;
     let engine = engine::new()?;
     let component = engine::load(&engine, &options.component, options.cache.as_deref())?;
+    if options.compile {
+        return Ok(());
+    }
     let pool = pool::new(&engine, &component, Outside::new(&options))?;
     let listener = TcpListener::bind(options.listen)?;
     listener.set_nonblocking(true)?;

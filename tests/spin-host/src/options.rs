@@ -16,6 +16,7 @@ const USAGE: &str = "usage: dormouse-spin-host --component FILE [options]
   --env KEY=VALUE      an environment variable of the component; may be repeated
   --allow DESTINATION  where it may send requests, as in `allowed_outbound_hosts`; may be repeated
   --cache DIR          keeps compiled components here, so that the next start takes milliseconds
+  --compile            compiles the component into the cache, and ends
 
 Prints `listening on http://ADDRESS` once it accepts connections.";
 
@@ -36,6 +37,8 @@ pub struct Options {
     pub allowed: Vec<Destination>,
     /// Where compiled components are kept.
     pub cache: Option<PathBuf>,
+    /// Whether to end as soon as the component is compiled.
+    pub compile: bool,
 }
 
 impl Options {
@@ -72,6 +75,7 @@ impl Options {
             environment: Vec::new(),
             allowed: Vec::new(),
             cache: None,
+            compile: false,
         };
         while let Some(argument) = parser.next()? {
             match argument {
@@ -82,6 +86,7 @@ impl Options {
                 Arg::Long("env") => options.environment.push(pair(&mut parser)?),
                 Arg::Long("allow") => options.allowed.push(parser.value()?.parse()?),
                 Arg::Long("cache") => options.cache = Some(parser.value()?.into()),
+                Arg::Long("compile") => options.compile = true,
                 Arg::Long("help") => bail!("help was asked for"),
                 other => return Err(other.unexpected().into()),
             }
