@@ -24,6 +24,7 @@ mod overflow;
 mod patch;
 mod sequence;
 pub mod sse;
+mod stream;
 mod unsaid;
 
 use std::{fmt, time::Duration};

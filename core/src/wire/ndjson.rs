@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use memchr::memchr;
 
-use super::sse::MAX_FRAME_BYTES;
+use super::{sse::MAX_FRAME_BYTES, stream::Frames};
 use crate::{Code, Error, Result};
 
 /// Splits a byte stream into lines, wherever the network cuts it. Blank lines are left out.
@@ -14,13 +14,13 @@ pub(super) struct Decoder {
     seen: usize,
 }
 
-impl Decoder {
-    /// Takes the next bytes and returns the lines that they complete.
-    ///
+impl Frames for Decoder {
+    type Frame = Bytes;
+
     /// # Errors
     ///
     /// [`Code::UpstreamInvalid`] when a line exceeds [`MAX_FRAME_BYTES`].
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<Vec<Bytes>> {
+    fn push(&mut self, bytes: &[u8]) -> Result<Vec<Bytes>> {
         self.held.extend_from_slice(bytes);
         let mut lines = Vec::new();
         while let Some(found) = self.held.get(self.seen..).and_then(|rest| memchr(b'\n', rest)) {
@@ -36,8 +36,7 @@ impl Decoder {
         Ok(lines)
     }
 
-    /// What remains at the end of the stream: a line that does not end.
-    pub(super) fn finish(&mut self) -> Option<Bytes> {
+    fn finish(&mut self) -> Option<Bytes> {
         self.seen = 0;
         Some(self.held.split().freeze()).filter(|line| !line.trim_ascii().is_empty())
     }

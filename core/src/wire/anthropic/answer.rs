@@ -11,49 +11,55 @@ use crate::{
         Decode, Verbatim, failure,
         out::Out,
         sse::{self, Frame},
+        stream::{ReadFrame, Reading},
     },
 };
 
 /// Reads a streamed answer. Whatever the provider sends, what comes out is a sequence that
 /// [`Grammar`](crate::chat::Grammar) accepts, or an error.
 #[derive(Debug)]
-pub struct AnswerDecoder {
-    pass: bool,
-    sse: sse::Decoder,
-    reader: Reader,
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    Reading,
-    /// The provider said that it was done.
-    Done,
-    /// An error came after chunks that had to be returned first.
-    Failed(Option<Error>),
-}
+pub struct AnswerDecoder(Reading<FrameReader>);
 
 impl AnswerDecoder {
     /// A decoder for one answer. Token counts are part of this format, so they are never hidden.
     pub fn new(verbatim: Verbatim) -> Self {
-        Self {
-            pass: verbatim.pass,
-            sse: sse::Decoder::default(),
-            reader: Reader::default(),
-            state: State::Reading,
-        }
+        Self(Reading::new(FrameReader { pass: verbatim.pass, reader: Reader::default() }))
+    }
+}
+
+impl Decode for AnswerDecoder {
+    fn is_done(&self) -> bool {
+        self.0.is_done()
     }
 
-    fn frame(&mut self, frame: Frame, chunks: &mut Vec<Chunk>) -> Result<()> {
+    fn push(&mut self, bytes: &[u8]) -> Result<Vec<Chunk>> {
+        self.0.push(bytes)
+    }
+
+    fn finish(&mut self) -> Result<Vec<Chunk>> {
+        self.0.finish()
+    }
+}
+
+/// Reads the frames of one answer.
+#[derive(Debug)]
+struct FrameReader {
+    pass: bool,
+    reader: Reader,
+}
+
+impl ReadFrame for FrameReader {
+    type Frames = sse::Decoder;
+
+    fn frame(&mut self, frame: Frame, chunks: &mut Vec<Chunk>) -> Result<bool> {
         let data = frame.data.trim();
         if data.is_empty() {
             chunks.push(Event::Ping.into());
-            return Ok(());
+            return Ok(false);
         }
         if data == "[DONE]" {
             // Not of this format, but harmless.
-            self.state = State::Done;
-            return Ok(());
+            return Ok(true);
         }
         let event: Map<String, Value> = serde_json::from_str(data).map_err(unreadable)?;
         let kind = event.get("type").and_then(Value::as_str).map(str::to_owned);
@@ -61,8 +67,7 @@ impl AnswerDecoder {
         let mut out = Out::default();
         if self.reader.event(&kind, event, &mut out)? {
             // The end is written anew for every caller, so it is no part of a chunk.
-            self.state = State::Done;
-            return Ok(());
+            return Ok(true);
         }
         // Once events and bytes differ, they cannot be brought together again.
         self.pass &= !out.inexact;
@@ -70,58 +75,23 @@ impl AnswerDecoder {
         if !out.events.is_empty() || verbatim.is_some() {
             chunks.push(Chunk { events: out.events, verbatim });
         }
-        Ok(())
-    }
-}
-
-impl Decode for AnswerDecoder {
-    fn is_done(&self) -> bool {
-        !matches!(self.state, State::Reading)
+        Ok(false)
     }
 
-    fn push(&mut self, bytes: &[u8]) -> Result<Vec<Chunk>> {
-        let mut chunks = Vec::new();
-        if self.is_done() {
-            return Ok(chunks);
-        }
-        for frame in self.sse.push(bytes)? {
-            if let Err(error) = self.frame(frame, &mut chunks) {
-                if chunks.is_empty() {
-                    self.state = State::Failed(None);
-                    return Err(error);
-                }
-                self.state = State::Failed(Some(error));
-            }
-            if self.is_done() {
-                break;
-            }
-        }
-        Ok(chunks)
+    fn is_whole(frame: &Frame) -> bool {
+        serde_json::from_str::<Value>(&frame.data).is_ok()
     }
 
-    fn finish(&mut self) -> Result<Vec<Chunk>> {
-        let mut chunks = Vec::new();
-        if let State::Reading = self.state
-            && let Some(frame) = self.sse.finish()
-            && serde_json::from_str::<Value>(&frame.data).is_ok()
-        {
-            self.frame(frame, &mut chunks)?;
-        }
-        if let State::Done = self.state {
+    fn end(&mut self, done: bool, chunks: &mut Vec<Chunk>) -> Result<bool> {
+        if done {
             let mut out = Out::default();
             self.reader.finish(&mut out);
             if !out.events.is_empty() {
                 chunks.push(Chunk { events: out.events, verbatim: None });
             }
         }
-        let failure = match &mut self.state {
-            State::Failed(error) => error.take(),
-            // A body that ends behind the stop reason is complete.
-            State::Reading | State::Done if self.reader.finished() => return Ok(chunks),
-            State::Reading | State::Done => None,
-        };
-        Err(failure
-            .unwrap_or_else(|| Error::new(Code::UpstreamFailed, "the provider's answer broke off")))
+        // A body that ends behind the stop reason is complete.
+        Ok(self.reader.finished())
     }
 }
 

@@ -7,79 +7,42 @@ use crate::{
     Code, Error, Result,
     chat::{Chunk, Event},
     wire::{
-        Decode,
         sse::{self, Frame},
+        stream::{ReadFrame, Reading},
     },
 };
 
 /// Reads a streamed answer: server-sent events, each a `GenerateContentResponse`. Its end is the end of
 /// the body.
-#[derive(Debug, Default)]
-pub(super) struct AnswerDecoder {
-    sse: sse::Decoder,
-    reader: Reader,
-    failed: Option<Error>,
-    done: bool,
-}
+pub(super) type AnswerDecoder = Reading<Reader>;
 
-impl AnswerDecoder {
-    /// Takes a frame. What it says before its error is kept.
-    fn frame(&mut self, frame: &Frame, chunks: &mut Vec<Chunk>) -> Result<()> {
+impl ReadFrame for Reader {
+    type Frames = sse::Decoder;
+
+    fn frame(&mut self, frame: Frame, chunks: &mut Vec<Chunk>) -> Result<bool> {
         let data = frame.data.trim();
         if data.is_empty() {
             chunks.push(Event::Ping.into());
-            return Ok(());
+            return Ok(false);
         }
         let object = serde_json::from_str(data).map_err(unreadable)?;
         let mut events = Vec::new();
-        let read = self.reader.read(object, &mut events);
+        let read = self.read(object, &mut events);
         if !events.is_empty() {
             chunks.push(Chunk { events, verbatim: None });
         }
-        read
-    }
-}
-
-impl Decode for AnswerDecoder {
-    fn is_done(&self) -> bool {
-        self.done
+        read.map(|()| false)
     }
 
-    fn push(&mut self, bytes: &[u8]) -> Result<Vec<Chunk>> {
-        let mut chunks = Vec::new();
-        if self.done {
-            return Ok(chunks);
-        }
-        for frame in self.sse.push(bytes)? {
-            if let Err(error) = self.frame(&frame, &mut chunks) {
-                self.done = true;
-                if chunks.is_empty() {
-                    return Err(error);
-                }
-                self.failed = Some(error);
-                break;
-            }
-        }
-        Ok(chunks)
+    fn is_whole(frame: &Frame) -> bool {
+        serde_json::from_str::<Map<String, Value>>(&frame.data).is_ok()
     }
 
-    fn finish(&mut self) -> Result<Vec<Chunk>> {
-        let mut chunks = Vec::new();
-        if !self.done
-            && let Some(frame) = self.sse.finish()
-            && serde_json::from_str::<Map<String, Value>>(&frame.data).is_ok()
-        {
-            self.frame(&frame, &mut chunks)?;
-        }
-        if let Some(error) = self.failed.take() {
-            return Err(error);
-        }
+    fn end(&mut self, _: bool, chunks: &mut Vec<Chunk>) -> Result<bool> {
         let mut events = Vec::new();
-        if self.done || !self.reader.finish(&mut events) {
-            return Err(Error::new(Code::UpstreamFailed, "the provider's answer broke off"));
-        }
+        let complete = self.finish(&mut events);
         chunks.push(Chunk { events, verbatim: None });
-        Ok(chunks)
+        Ok(complete)
     }
 }
 

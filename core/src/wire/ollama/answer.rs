@@ -4,76 +4,39 @@
 //! How long each step took is left out, for only callers of this dialect would understand it. Log
 //! probabilities are those of the OpenAI chat format, and are told as such.
 
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use crate::{
     Code, Error, Result,
     chat::{Chunk, Dialect, Event, Extensions, FinishReason, Source, Usage},
     wire::{
-        Decode, failure, ndjson,
+        failure, ndjson,
         sequence::{CallIds, Sequence, ToolCall, Voice},
+        stream::{ReadFrame, Reading},
     },
 };
 
 /// Reads a streamed answer: one object a line.
-#[derive(Debug, Default)]
-pub(super) struct AnswerDecoder {
-    lines: ndjson::Decoder,
-    reader: Reader,
-    /// Nothing more is read, for it is done or has failed.
-    done: bool,
-    failed: Option<Error>,
-}
+pub(super) type AnswerDecoder = Reading<Reader>;
 
-impl AnswerDecoder {
-    fn line(&mut self, line: &[u8], chunks: &mut Vec<Chunk>) -> Result<()> {
-        let object = serde_json::from_slice(line).map_err(unreadable)?;
+impl ReadFrame for Reader {
+    type Frames = ndjson::Decoder;
+
+    fn frame(&mut self, line: Bytes, chunks: &mut Vec<Chunk>) -> Result<bool> {
+        let object = serde_json::from_slice(&line).map_err(unreadable)?;
         let mut events = Vec::new();
-        self.reader.read(object, &mut events)?;
-        self.done |= self.reader.sequence.is_none();
+        self.read(object, &mut events)?;
         chunks.push(Chunk { events, verbatim: None });
-        Ok(())
-    }
-}
-
-impl Decode for AnswerDecoder {
-    fn is_done(&self) -> bool {
-        self.done
+        Ok(self.sequence.is_none())
     }
 
-    fn push(&mut self, bytes: &[u8]) -> Result<Vec<Chunk>> {
-        let mut chunks = Vec::new();
-        if self.done {
-            return Ok(chunks);
-        }
-        for line in self.lines.push(bytes)? {
-            if let Err(error) = self.line(&line, &mut chunks) {
-                self.done = true;
-                if chunks.is_empty() {
-                    return Err(error);
-                }
-                self.failed = Some(error);
-            }
-            if self.done {
-                break;
-            }
-        }
-        Ok(chunks)
+    fn is_whole(line: &Bytes) -> bool {
+        serde_json::from_slice::<Map<String, Value>>(line).is_ok()
     }
 
-    fn finish(&mut self) -> Result<Vec<Chunk>> {
-        let mut chunks = Vec::new();
-        if !self.done
-            && let Some(line) = self.lines.finish()
-            && serde_json::from_slice::<Map<String, Value>>(&line).is_ok()
-        {
-            self.line(&line, &mut chunks)?;
-        }
-        match self.failed.take() {
-            Some(error) => Err(error),
-            None if self.reader.sequence.is_none() => Ok(chunks),
-            None => Err(Error::new(Code::UpstreamFailed, "the provider's answer broke off")),
-        }
+    fn end(&mut self, _: bool, _: &mut Vec<Chunk>) -> Result<bool> {
+        Ok(self.sequence.is_none())
     }
 }
 
@@ -91,7 +54,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Chunk> {
 
 /// Reads the objects of one answer.
 #[derive(Debug)]
-struct Reader {
+pub(super) struct Reader {
     started: bool,
     /// `None` once the answer is complete.
     sequence: Option<Sequence>,

@@ -11,27 +11,14 @@ use crate::{
         Decode, Verbatim,
         out::Out,
         sse::{self, Frame},
+        stream::{ReadFrame, Reading},
     },
 };
 
 /// Reads a streamed answer. Whatever the provider sends, what comes out is a sequence that
 /// [`Grammar`](crate::chat::Grammar) accepts, or an error.
 #[derive(Debug)]
-pub struct AnswerDecoder {
-    verbatim: Verbatim,
-    sse: sse::Decoder,
-    reader: Reader,
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    Reading,
-    /// The provider said that it was done.
-    Done,
-    /// An error came after chunks that had to be returned first.
-    Failed(Option<Error>),
-}
+pub struct AnswerDecoder(Reading<FrameReader>);
 
 impl AnswerDecoder {
     /// A decoder for one answer.
@@ -41,23 +28,42 @@ impl AnswerDecoder {
 
     /// A decoder for a chat answer or a text completion.
     pub(in crate::wire) fn of(dialect: Dialect, verbatim: Verbatim) -> Self {
-        Self {
-            verbatim,
-            sse: sse::Decoder::default(),
-            reader: Reader::of(dialect),
-            state: State::Reading,
-        }
+        Self(Reading::new(FrameReader { verbatim, reader: Reader::of(dialect) }))
+    }
+}
+
+impl Decode for AnswerDecoder {
+    fn is_done(&self) -> bool {
+        self.0.is_done()
     }
 
-    fn frame(&mut self, frame: Frame, chunks: &mut Vec<Chunk>) -> Result<()> {
+    fn push(&mut self, bytes: &[u8]) -> Result<Vec<Chunk>> {
+        self.0.push(bytes)
+    }
+
+    fn finish(&mut self) -> Result<Vec<Chunk>> {
+        self.0.finish()
+    }
+}
+
+/// Reads the frames of one answer.
+#[derive(Debug)]
+struct FrameReader {
+    verbatim: Verbatim,
+    reader: Reader,
+}
+
+impl ReadFrame for FrameReader {
+    type Frames = sse::Decoder;
+
+    fn frame(&mut self, frame: Frame, chunks: &mut Vec<Chunk>) -> Result<bool> {
         let data = frame.data.trim();
         if data.is_empty() {
             chunks.push(Event::Ping.into());
-            return Ok(());
+            return Ok(false);
         }
         if data == DONE {
-            self.state = State::Done;
-            return Ok(());
+            return Ok(true);
         }
         let mut out = Out::default();
         let (silent, shows_usage) = self.read(data, &mut out)?;
@@ -77,9 +83,24 @@ impl AnswerDecoder {
             chunks.push(Chunk { events: out.events, verbatim });
         }
         chunks.extend(counts.into_iter().map(Chunk::from));
-        Ok(())
+        Ok(false)
     }
 
+    fn is_whole(frame: &Frame) -> bool {
+        frame.data.trim() == DONE || serde_json::from_str::<Value>(&frame.data).is_ok()
+    }
+
+    fn end(&mut self, done: bool, chunks: &mut Vec<Chunk>) -> Result<bool> {
+        if done && self.reader.has_choices() && !self.reader.finished() {
+            let mut out = Out::default();
+            self.reader.finish(&mut out)?;
+            chunks.push(Chunk { events: out.events, verbatim: None });
+        }
+        Ok(self.reader.finished())
+    }
+}
+
+impl FrameReader {
     /// Reads the object in a frame. Says whether it has no choices, and whether it has token counts.
     fn read(&mut self, data: &str, out: &mut Out) -> Result<(bool, bool)> {
         if let Some(plain) = self.reader.plain(data, out) {
@@ -90,59 +111,6 @@ impl AnswerDecoder {
         let shows_usage = object.get("usage").is_some_and(|usage| !usage.is_null());
         self.reader.read(object, Shape::Chunk, out)?;
         Ok((silent, shows_usage))
-    }
-}
-
-impl Decode for AnswerDecoder {
-    fn is_done(&self) -> bool {
-        !matches!(self.state, State::Reading)
-    }
-
-    fn push(&mut self, bytes: &[u8]) -> Result<Vec<Chunk>> {
-        let mut chunks = Vec::new();
-        if self.is_done() {
-            return Ok(chunks);
-        }
-        for frame in self.sse.push(bytes)? {
-            if let Err(error) = self.frame(frame, &mut chunks) {
-                if chunks.is_empty() {
-                    self.state = State::Failed(None);
-                    return Err(error);
-                }
-                self.state = State::Failed(Some(error));
-            }
-            if self.is_done() {
-                break;
-            }
-        }
-        Ok(chunks)
-    }
-
-    fn finish(&mut self) -> Result<Vec<Chunk>> {
-        let mut chunks = Vec::new();
-        if let State::Reading = self.state
-            && let Some(frame) = self.sse.finish()
-            && (frame.data.trim() == DONE || serde_json::from_str::<Value>(&frame.data).is_ok())
-        {
-            self.frame(frame, &mut chunks)?;
-        }
-        match &mut self.state {
-            State::Failed(Some(_)) => {}
-            State::Done if self.reader.has_choices() && !self.reader.finished() => {
-                let mut out = Out::default();
-                self.reader.finish(&mut out)?;
-                chunks.push(Chunk { events: out.events, verbatim: None });
-                return Ok(chunks);
-            }
-            State::Reading | State::Done if self.reader.finished() => return Ok(chunks),
-            _ => {}
-        }
-        let failure = match &mut self.state {
-            State::Failed(error) => error.take(),
-            _ => None,
-        };
-        Err(failure
-            .unwrap_or_else(|| Error::new(Code::UpstreamFailed, "the provider's answer broke off")))
     }
 }
 

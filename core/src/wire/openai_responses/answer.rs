@@ -10,6 +10,7 @@ use crate::{
     wire::{
         Decode, Verbatim,
         sse::{self, Frame},
+        stream::{ReadFrame, Reading},
     },
 };
 
@@ -23,43 +24,49 @@ const WANTED: [&str; 7] =
 /// Reads a streamed answer. Whatever the provider sends, what comes out is a sequence that
 /// [`Grammar`](crate::chat::Grammar) accepts, or an error.
 #[derive(Debug)]
-pub struct AnswerDecoder {
-    /// Whether the provider's bytes pass. `None`: that depends on the first of them.
-    pass: Option<bool>,
-    sse: sse::Decoder,
-    reader: Reader,
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    Reading,
-    /// The provider said that it was done.
-    Done,
-    /// An error came after chunks that had to be returned first.
-    Failed(Option<Error>),
-}
+pub struct AnswerDecoder(Reading<FrameReader>);
 
 impl AnswerDecoder {
     /// A decoder for one answer.
     pub fn new(verbatim: Verbatim) -> Self {
-        Self {
-            pass: (!verbatim.pass).then_some(false),
-            sse: sse::Decoder::default(),
-            reader: Reader::default(),
-            state: State::Reading,
-        }
+        let pass = (!verbatim.pass).then_some(false);
+        Self(Reading::new(FrameReader { pass, reader: Reader::default() }))
+    }
+}
+
+impl Decode for AnswerDecoder {
+    fn is_done(&self) -> bool {
+        self.0.is_done()
     }
 
-    fn frame(&mut self, frame: Frame, chunks: &mut Vec<Chunk>) -> Result<()> {
+    fn push(&mut self, bytes: &[u8]) -> Result<Vec<Chunk>> {
+        self.0.push(bytes)
+    }
+
+    fn finish(&mut self) -> Result<Vec<Chunk>> {
+        self.0.finish()
+    }
+}
+
+/// Reads the frames of one answer.
+#[derive(Debug)]
+struct FrameReader {
+    /// Whether the provider's bytes pass. `None`: that depends on the first of them.
+    pass: Option<bool>,
+    reader: Reader,
+}
+
+impl ReadFrame for FrameReader {
+    type Frames = sse::Decoder;
+
+    fn frame(&mut self, frame: Frame, chunks: &mut Vec<Chunk>) -> Result<bool> {
         let data = frame.data.trim();
         if data.is_empty() {
             chunks.push(Event::Ping.into());
-            return Ok(());
+            return Ok(false);
         }
         if data == DONE {
-            self.state = State::Done;
-            return Ok(());
+            return Ok(true);
         }
         let event: Map<String, Value> = serde_json::from_str(data).map_err(unreadable)?;
         // Servers that do not number their events leave out more that strict clients want.
@@ -68,61 +75,20 @@ impl AnswerDecoder {
         });
         let mut events = Vec::new();
         let read = self.reader.event(event, &mut events);
-        if self.reader.finished {
-            self.state = State::Done;
-        }
         // The bytes of a failure are not passed on: the error is.
         let verbatim = (pass && read.is_ok()).then_some(frame.raw);
         if !events.is_empty() || verbatim.is_some() {
             chunks.push(Chunk { events, verbatim });
         }
-        read
-    }
-}
-
-impl Decode for AnswerDecoder {
-    fn is_done(&self) -> bool {
-        !matches!(self.state, State::Reading)
+        read.map(|()| self.reader.finished)
     }
 
-    fn push(&mut self, bytes: &[u8]) -> Result<Vec<Chunk>> {
-        let mut chunks = Vec::new();
-        if self.is_done() {
-            return Ok(chunks);
-        }
-        for frame in self.sse.push(bytes)? {
-            if let Err(error) = self.frame(frame, &mut chunks) {
-                if chunks.is_empty() {
-                    self.state = State::Failed(None);
-                    return Err(error);
-                }
-                self.state = State::Failed(Some(error));
-            }
-            if self.is_done() {
-                break;
-            }
-        }
-        Ok(chunks)
+    fn is_whole(frame: &Frame) -> bool {
+        serde_json::from_str::<Value>(&frame.data).is_ok()
     }
 
-    fn finish(&mut self) -> Result<Vec<Chunk>> {
-        let mut chunks = Vec::new();
-        if let State::Reading = self.state
-            && let Some(frame) = self.sse.finish()
-            && serde_json::from_str::<Value>(&frame.data).is_ok()
-            && let Err(error) = self.frame(frame, &mut chunks)
-        {
-            self.state = State::Failed(Some(error));
-        }
-        if let State::Failed(error) = &mut self.state
-            && let Some(error) = error.take()
-        {
-            return Err(error);
-        }
-        if self.reader.finished {
-            return Ok(chunks);
-        }
-        Err(Error::new(Code::UpstreamFailed, "the provider's answer broke off"))
+    fn end(&mut self, _: bool, _: &mut Vec<Chunk>) -> Result<bool> {
+        Ok(self.reader.finished)
     }
 }
 
