@@ -97,11 +97,11 @@ impl Client {
         let response = self.send("POST", "/v1/chat/completions", shape.body()).await?;
         let status = response.status();
         let mut body = response.into_body();
-        let (mut bytes, mut last) = (0, Bytes::new());
+        let (mut bytes, mut last) = (0, Vec::new());
         while let Some(frame) = body.frame().await {
             if let Ok(data) = frame.map_err(io::Error::other)?.into_data() {
                 bytes += data.len();
-                last = data;
+                keep_end(&mut last, &data);
             }
         }
         let ended = shape == Shape::Whole || last.ends_with(answers::DONE.as_bytes());
@@ -111,6 +111,13 @@ impl Client {
         }
         Ok(())
     }
+}
+
+/// Keeps as much of the end of an answer as shows whether it is complete: what is read last may be a
+/// part of its last frame.
+fn keep_end(end: &mut Vec<u8>, data: &[u8]) {
+    end.extend_from_slice(data);
+    end.drain(..end.len().saturating_sub(answers::DONE.len()));
 }
 
 /// Asks on `connections` at once for as long as `time`, and returns how long each answer took. The
