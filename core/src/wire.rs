@@ -22,6 +22,7 @@ mod out;
 mod outgoing;
 mod overflow;
 mod patch;
+mod plain;
 mod sequence;
 pub mod sse;
 mod stream;

@@ -15,14 +15,11 @@ pub(super) struct Decoder {
 }
 
 impl Frames for Decoder {
-    type Frame = Bytes;
-
     /// # Errors
     ///
     /// [`Code::UpstreamInvalid`] when a line exceeds [`MAX_FRAME_BYTES`].
-    fn push(&mut self, bytes: &[u8]) -> Result<Vec<Bytes>> {
+    fn push(&mut self, bytes: &[u8], lines: &mut Vec<Bytes>) -> Result<()> {
         self.held.extend_from_slice(bytes);
-        let mut lines = Vec::new();
         while let Some(found) = self.held.get(self.seen..).and_then(|rest| memchr(b'\n', rest)) {
             let line = self.held.split_to(self.seen + found + 1).freeze();
             self.seen = 0;
@@ -32,13 +29,16 @@ impl Frames for Decoder {
             }
         }
         self.seen = self.held.len();
-        within_limit(self.held.len())?;
-        Ok(lines)
+        within_limit(self.held.len())
     }
 
     fn finish(&mut self) -> Option<Bytes> {
         self.seen = 0;
         Some(self.held.split().freeze()).filter(|line| !line.trim_ascii().is_empty())
+    }
+
+    fn object(line: &[u8]) -> Option<&str> {
+        std::str::from_utf8(line).ok()
     }
 }
 

@@ -1,8 +1,10 @@
 //! Server-sent events, both ways (WHATWG HTML §9.2).
 //!
-//! [`Decoder`] splits a byte stream into frames, wherever the network cuts it, and keeps each frame's
-//! own bytes so that they can be passed on. It understands `event:` and `data:`; `id:` and `retry:` serve
+//! [`Decoder`] splits a byte stream into frames, wherever the network cuts it, each with its own bytes so
+//! that they can be passed on. [`Frame`] reads one: `event:` and `data:`; `id:` and `retry:` serve
 //! reconnecting, which no chat API offers, and are only kept in the bytes.
+
+use std::borrow::Cow;
 
 use bytes::{Buf, Bytes, BytesMut};
 use memchr::memchr2;
@@ -50,13 +52,11 @@ pub fn encode_event(name: &str, data: &str) -> Bytes {
 
 /// One event of a stream, or a run of comments between two blank lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Frame {
+pub struct Frame<'a> {
     /// The name of the event, if it has one.
-    pub event: Option<String>,
-    /// The data; empty for comments.
-    pub data: String,
-    /// The frame as it was sent, its blank line included.
-    pub raw: Bytes,
+    pub event: Option<Cow<'a, str>>,
+    /// The data; empty for comments. It is borrowed where it is one line.
+    pub data: Cow<'a, str>,
 }
 
 /// Splits bytes into frames. Lines may end in `\n`, `\r\n` or `\r`.
@@ -81,28 +81,27 @@ struct Scan {
 }
 
 impl Decoder {
-    /// Takes the next bytes and returns the frames that they complete.
+    /// Takes the next bytes and adds the frames that they complete, each as it was sent, its blank line
+    /// included.
     ///
     /// # Errors
     ///
     /// [`Code::UpstreamInvalid`] when a frame exceeds [`MAX_FRAME_BYTES`].
-    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<Frame>> {
+    pub fn push(&mut self, bytes: &[u8], frames: &mut Vec<Bytes>) -> Result<()> {
         self.held.extend_from_slice(bytes);
         if !self.begin() {
-            return Ok(Vec::new());
+            return Ok(());
         }
-        let mut frames = Vec::new();
         while let Some(end) = self.frame_end() {
             within_limit(end)?;
-            frames.push(parse(self.held.split_to(end).freeze()));
+            frames.push(self.held.split_to(end).freeze());
         }
-        within_limit(self.held.len())?;
-        Ok(frames)
+        within_limit(self.held.len()).map(|_| ())
     }
 
     /// Returns what remains at the end of the stream. The standard discards a frame without its blank
     /// line; model servers are known to leave out the last one.
-    pub fn finish(&mut self) -> Option<Frame> {
+    pub fn finish(&mut self) -> Option<Bytes> {
         self.scan = Scan::default();
         let mut rest = self.held.split();
         if rest.is_empty() {
@@ -110,7 +109,7 @@ impl Decoder {
         }
         let missing: &[u8] = if rest.ends_with(b"\n") { b"\n" } else { b"\n\n" };
         rest.extend_from_slice(missing);
-        Some(parse(rest.freeze()))
+        Some(rest.freeze())
     }
 
     /// Skips a byte order mark. False: too little is there to tell.
@@ -178,34 +177,43 @@ fn within_limit(bytes: usize) -> Result<usize> {
     Ok(bytes)
 }
 
-fn parse(raw: Bytes) -> Frame {
-    let (event, data) = match std::str::from_utf8(&raw) {
-        Ok(text) => fields(text),
-        Err(_) => fields(&String::from_utf8_lossy(&raw)),
-    };
-    Frame { event, data: data.unwrap_or_default(), raw }
-}
-
-/// The name of the event, and its data.
-fn fields(mut text: &str) -> (Option<String>, Option<String>) {
-    let (mut event, mut data): (_, Option<String>) = (None, None);
-    while !text.is_empty() {
-        let end = memchr2(b'\n', b'\r', text.as_bytes()).unwrap_or(text.len());
-        let (line, rest) = text.split_at(end);
-        text = rest.get(1..).unwrap_or_default();
-        let (field, value) = line.split_once(':').unwrap_or((line, ""));
-        let value = value.strip_prefix(' ').unwrap_or(value);
-        match (field, &mut data) {
-            ("event", _) => event = Some(value.to_owned()),
-            ("data", None) => data = Some(value.to_owned()),
-            ("data", Some(data)) => {
-                data.push('\n');
-                data.push_str(value);
-            }
-            _ => {}
+impl<'a> Frame<'a> {
+    /// Reads a frame as it was sent. Bytes that are no UTF-8 are replaced, as the standard wants it.
+    pub fn read(raw: &'a [u8]) -> Self {
+        match std::str::from_utf8(raw) {
+            Ok(text) => Self::fields(text),
+            Err(_) => Frame::fields(&String::from_utf8_lossy(raw)).into_owned(),
         }
     }
-    (event, data)
+
+    fn fields(mut text: &'a str) -> Self {
+        let (mut event, mut data): (_, Option<Cow<'a, str>>) = (None, None);
+        while !text.is_empty() {
+            let end = memchr2(b'\n', b'\r', text.as_bytes()).unwrap_or(text.len());
+            let (line, rest) = text.split_at(end);
+            text = rest.get(1..).unwrap_or_default();
+            let (field, value) = line.split_once(':').unwrap_or((line, ""));
+            let value = value.strip_prefix(' ').unwrap_or(value);
+            match (field, &mut data) {
+                ("event", _) => event = Some(value.into()),
+                ("data", None) => data = Some(value.into()),
+                ("data", Some(data)) => {
+                    let data = data.to_mut();
+                    data.push('\n');
+                    data.push_str(value);
+                }
+                _ => {}
+            }
+        }
+        Self { event, data: data.unwrap_or_default() }
+    }
+
+    fn into_owned<'b>(self) -> Frame<'b> {
+        Frame {
+            event: self.event.map(|event| event.into_owned().into()),
+            data: self.data.into_owned().into(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -214,69 +222,72 @@ mod tests {
 
     use super::*;
 
-    fn decode(pieces: &[&[u8]]) -> Vec<Frame> {
-        let mut decoder = Decoder::default();
-        let mut frames: Vec<Frame> =
-            pieces.iter().flat_map(|piece| decoder.push(piece).unwrap()).collect();
+    fn decode(pieces: &[&[u8]]) -> Vec<Bytes> {
+        let (mut decoder, mut frames) = (Decoder::default(), Vec::new());
+        pieces.iter().for_each(|piece| decoder.push(piece, &mut frames).unwrap());
         frames.extend(decoder.finish());
         frames
     }
 
-    fn data(sent: &str) -> Vec<String> {
-        decode(&[sent.as_bytes()]).into_iter().map(|frame| frame.data).collect()
+    fn data(sent: &[u8]) -> Vec<String> {
+        let frames = decode(&[sent]);
+        frames.iter().map(|raw| Frame::read(raw).data.into_owned()).collect()
     }
 
     #[test]
     fn reads_what_servers_send() {
-        assert_eq!(data("data: a\n\ndata:b\n\n"), ["a", "b"]);
-        assert_eq!(data("data: a\r\n\r\ndata: b\r\n\r\n"), ["a", "b"]);
-        assert_eq!(data("data: a\r\rdata: b\r\r"), ["a", "b"]);
-        assert_eq!(data("data: a\ndata: b\n\n"), ["a\nb"]);
-        assert_eq!(data("data\ndata:  two spaces\n\n"), ["\n two spaces"]);
-        assert_eq!(data("\u{feff}data: a\n\n"), ["a"]);
-        assert_eq!(data("\n\r\n\n"), [""; 0]);
+        assert_eq!(data(b"data: a\n\ndata:b\n\n"), ["a", "b"]);
+        assert_eq!(data(b"data: a\r\n\r\ndata: b\r\n\r\n"), ["a", "b"]);
+        assert_eq!(data(b"data: a\r\rdata: b\r\r"), ["a", "b"]);
+        assert_eq!(data(b"data: a\ndata: b\n\n"), ["a\nb"]);
+        assert_eq!(data(b"data\ndata:  two spaces\n\n"), ["\n two spaces"]);
+        assert_eq!(data("\u{feff}data: a\n\n".as_bytes()), ["a"]);
+        assert_eq!(data(b"\n\r\n\n"), [""; 0]);
     }
 
     #[test]
     fn an_event_keeps_its_name_and_its_bytes() {
-        let sent = "id: 7\nevent: error\ndata: {}\n\n";
-        let frames = decode(&[sent.as_bytes()]);
-        assert_eq!(
-            frames,
-            [Frame { event: Some("error".into()), data: "{}".into(), raw: Bytes::from(sent) }]
-        );
+        let sent = b"id: 7\nevent: error\ndata: {}\n\n";
+        assert_eq!(decode(&[sent]), [&sent[..]]);
+        assert_eq!(Frame::read(sent), Frame { event: Some("error".into()), data: "{}".into() });
     }
 
     #[test]
     fn a_written_name_is_read() {
         let sent = encode_event("ping", "{}");
         assert_eq!(&sent[..], b"event: ping\ndata: {}\n\n");
-        assert_eq!(decode(&[&sent])[0].event.as_deref(), Some("ping"));
+        assert_eq!(Frame::read(&sent).event.as_deref(), Some("ping"));
     }
 
     #[test]
     fn comments_are_frames_without_data() {
-        let frames = decode(&[KEEP_ALIVE, b"data: a\n\n"]);
-        assert_eq!(frames[0], Frame { event: None, data: String::new(), raw: KEEP_ALIVE.into() });
-        assert_eq!(frames[1].data, "a");
+        assert_eq!(decode(&[KEEP_ALIVE, b"data: a\n\n"]), [KEEP_ALIVE, b"data: a\n\n"]);
+        assert_eq!(Frame::read(KEEP_ALIVE), Frame::default());
+    }
+
+    #[test]
+    fn what_is_no_text_is_replaced() {
+        let frame = Frame::read(b"event: \xff\ndata: \xff\ndata: b\n\n");
+        let expected = Frame { event: Some("\u{fffd}".into()), data: "\u{fffd}\nb".into() };
+        assert_eq!(frame, expected);
     }
 
     #[test]
     fn a_frame_comes_out_with_the_byte_that_completes_it() {
         for sent in ["data: a\n\n", "data: a\r\n\r\n", "data: a\r\r"] {
-            let mut decoder = Decoder::default();
+            let (mut decoder, mut frames) = (Decoder::default(), Vec::new());
             let (last, all_but_last) = sent.as_bytes().split_last().unwrap();
-            assert_eq!(decoder.push(all_but_last).unwrap(), []);
-            assert_eq!(decoder.push(&[*last]).unwrap().len(), 1, "{sent:?}");
+            decoder.push(all_but_last, &mut frames).unwrap();
+            assert_eq!(frames.len(), 0, "{sent:?}");
+            decoder.push(&[*last], &mut frames).unwrap();
+            assert_eq!(frames.len(), 1, "{sent:?}");
         }
     }
 
     #[test]
     fn a_last_frame_without_its_blank_line_is_completed() {
         for sent in ["data: a", "data: a\n"] {
-            let frames = decode(&[sent.as_bytes()]);
-            assert_eq!(frames[0].data, "a");
-            assert_eq!(&frames[0].raw[..], b"data: a\n\n");
+            assert_eq!(decode(&[sent.as_bytes()]), [&b"data: a\n\n"[..]]);
         }
         assert_eq!(Decoder::default().finish(), None);
     }
@@ -285,9 +296,10 @@ mod tests {
     fn a_frame_that_never_ends_is_refused() {
         let mut decoder = Decoder::default();
         let piece = vec![b'x'; 1 << 20];
-        let refused = (0..17).find_map(|_| decoder.push(&piece).err()).unwrap();
+        let mut refusal = |piece: &[u8]| decoder.push(piece, &mut Vec::new()).err();
+        let refused = (0..17).find_map(|_| refusal(&piece)).unwrap();
         assert_eq!(refused.code(), Code::UpstreamInvalid);
-        assert_eq!(decoder.push(b"").unwrap_err().code(), Code::UpstreamInvalid);
+        assert_eq!(refusal(b"").unwrap().code(), Code::UpstreamInvalid);
     }
 
     #[test]
@@ -310,8 +322,7 @@ mod tests {
         #[test]
         fn what_is_written_is_read(texts in prop::collection::vec("[^\r]{0,12}", 0..8)) {
             let sent: Vec<u8> = texts.iter().flat_map(|text| encode(text)).collect();
-            let read: Vec<String> = decode(&[&sent]).into_iter().map(|frame| frame.data).collect();
-            prop_assert_eq!(read, texts);
+            prop_assert_eq!(data(&sent), texts);
         }
 
         /// Also where lines end in a mixture of ways, and inside the byte order mark.
@@ -335,8 +346,7 @@ mod tests {
             end in prop::sample::select(vec!["\n", "\r\n"]),
         ) {
             let sent: String = lines.iter().map(|line| format!("{line}{end}{end}")).collect();
-            let raw: Vec<u8> = decode(&[sent.as_bytes()]).iter().flat_map(|it| it.raw.clone()).collect();
-            prop_assert_eq!(raw, sent.as_bytes());
+            prop_assert_eq!(decode(&[sent.as_bytes()]).concat(), sent.as_bytes());
         }
     }
 }

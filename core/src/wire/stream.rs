@@ -1,7 +1,10 @@
 //! Reading a streamed answer, as far as all dialects do it alike: frame by frame up to the one that the
 //! provider calls the last, with errors kept behind what is worth having, and a body that breaks off.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
+
+use bytes::Bytes;
+use serde::Deserialize;
 
 use super::{
     Decode,
@@ -14,40 +17,56 @@ pub(super) trait ReadFrame: fmt::Debug + Send {
     /// How the dialect cuts a body into frames.
     type Frames: Frames;
 
+    /// What nearly every frame says: one more piece of what is open, and nothing else that is new. A type
+    /// that borrows from the frame and takes nothing unusual is read in a fraction of the time.
+    type Plain<'a>: Deserialize<'a>;
+
     /// Takes a frame. Says whether the provider is done with it. What comes before an error is worth
     /// having, so it is in `chunks` then.
-    fn frame(&mut self, frame: Framed<Self>, chunks: &mut Vec<Chunk>) -> Result<bool>;
+    fn frame(&mut self, raw: Bytes, chunks: &mut Vec<Chunk>) -> Result<bool>;
+
+    /// Takes a frame that may be plain, just as [`frame`](Self::frame) would. `None`: it says more than it
+    /// seems to. Then nothing was taken.
+    fn plain(
+        &mut self,
+        plain: Self::Plain<'_>,
+        raw: &Bytes,
+        chunks: &mut Vec<Chunk>,
+    ) -> Option<Result<()>>;
 
     /// Whether a frame that the body ended in is all there.
-    fn is_whole(frame: &Framed<Self>) -> bool;
+    fn is_whole(raw: &[u8]) -> bool;
 
     /// Finishes the answer. `done`: the provider said that it was done. False: it is not complete.
     fn end(&mut self, done: bool, chunks: &mut Vec<Chunk>) -> Result<bool>;
 }
 
-/// What [`ReadFrame`] reads.
-pub(super) type Framed<R> = <<R as ReadFrame>::Frames as Frames>::Frame;
-
 /// Cuts a body into frames, wherever the network cuts it.
 pub(super) trait Frames: fmt::Debug + Default + Send {
-    type Frame;
-
-    /// Takes the next bytes and returns the frames that they complete.
-    fn push(&mut self, bytes: &[u8]) -> Result<Vec<Self::Frame>>;
+    /// Takes the next bytes and adds the frames that they complete, as they were sent.
+    fn push(&mut self, bytes: &[u8], frames: &mut Vec<Bytes>) -> Result<()>;
 
     /// What remains at the end of the body.
-    fn finish(&mut self) -> Option<Self::Frame>;
+    fn finish(&mut self) -> Option<Bytes>;
+
+    /// The text of the object in a frame, if it is plain to see.
+    fn object(raw: &[u8]) -> Option<&str>;
 }
 
 impl Frames for sse::Decoder {
-    type Frame = Frame;
-
-    fn push(&mut self, bytes: &[u8]) -> Result<Vec<Frame>> {
-        self.push(bytes)
+    fn push(&mut self, bytes: &[u8], frames: &mut Vec<Bytes>) -> Result<()> {
+        self.push(bytes, frames)
     }
 
-    fn finish(&mut self) -> Option<Frame> {
+    fn finish(&mut self) -> Option<Bytes> {
         self.finish()
+    }
+
+    fn object(raw: &[u8]) -> Option<&str> {
+        match Frame::read(raw).data {
+            Cow::Borrowed(data) => Some(data.trim()),
+            Cow::Owned(_) => None,
+        }
     }
 }
 
@@ -55,6 +74,8 @@ impl Frames for sse::Decoder {
 #[derive(Debug, Default)]
 pub(super) struct Reading<R: ReadFrame> {
     frames: R::Frames,
+    /// The frames that are still to be read of what was pushed.
+    cut: Vec<Bytes>,
     reader: R,
     state: State,
 }
@@ -72,15 +93,24 @@ enum State {
 
 impl<R: ReadFrame> Reading<R> {
     pub(super) fn new(reader: R) -> Self {
-        Self { frames: R::Frames::default(), reader, state: State::Reading }
+        Self { frames: R::Frames::default(), cut: Vec::new(), reader, state: State::Reading }
     }
 
-    fn frame(&mut self, frame: Framed<R>, chunks: &mut Vec<Chunk>) {
-        match self.reader.frame(frame, chunks) {
+    fn frame(&mut self, raw: Bytes, chunks: &mut Vec<Chunk>) {
+        let read = match self.plain(&raw, chunks) {
+            Some(read) => read.map(|()| false),
+            None => self.reader.frame(raw, chunks),
+        };
+        match read {
             Ok(false) => {}
             Ok(true) => self.state = State::Done,
             Err(error) => self.state = State::Failed(Some(error)),
         }
+    }
+
+    fn plain(&mut self, raw: &Bytes, chunks: &mut Vec<Chunk>) -> Option<Result<()>> {
+        let plain = serde_json::from_str(R::Frames::object(raw)?).ok()?;
+        self.reader.plain(plain, raw, chunks)
     }
 }
 
@@ -94,12 +124,15 @@ impl<R: ReadFrame> Decode for Reading<R> {
         if self.is_done() {
             return Ok(chunks);
         }
-        for frame in self.frames.push(bytes)? {
-            self.frame(frame, &mut chunks);
-            if self.is_done() {
-                break;
+        let mut cut = std::mem::take(&mut self.cut);
+        let pushed = self.frames.push(bytes, &mut cut);
+        for raw in cut.drain(..) {
+            if pushed.is_ok() && !self.is_done() {
+                self.frame(raw, &mut chunks);
             }
         }
+        self.cut = cut;
+        pushed?;
         match &mut self.state {
             State::Failed(error) if chunks.is_empty() => error.take().map_or(Ok(chunks), Err),
             _ => Ok(chunks),
@@ -109,10 +142,10 @@ impl<R: ReadFrame> Decode for Reading<R> {
     fn finish(&mut self) -> Result<Vec<Chunk>> {
         let mut chunks = Vec::new();
         if !self.is_done()
-            && let Some(frame) = self.frames.finish()
-            && R::is_whole(&frame)
+            && let Some(raw) = self.frames.finish()
+            && R::is_whole(&raw)
         {
-            self.frame(frame, &mut chunks);
+            self.frame(raw, &mut chunks);
         }
         let complete = match &mut self.state {
             State::Reading => self.reader.end(false, &mut chunks)?,
@@ -130,7 +163,7 @@ fn broken_off() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::Event;
+    use crate::{chat::Event, wire::plain::Text};
 
     /// Reads frames that say what becomes of them.
     #[derive(Debug, Default)]
@@ -138,8 +171,10 @@ mod tests {
 
     impl ReadFrame for Script {
         type Frames = sse::Decoder;
+        type Plain<'a> = Text<'a>;
 
-        fn frame(&mut self, frame: Frame, chunks: &mut Vec<Chunk>) -> Result<bool> {
+        fn frame(&mut self, raw: Bytes, chunks: &mut Vec<Chunk>) -> Result<bool> {
+            let frame = Frame::read(&raw);
             if frame.data.contains("chunk") {
                 chunks.push(Event::Ping.into());
             }
@@ -149,8 +184,22 @@ mod tests {
             Ok(frame.data.contains("last"))
         }
 
-        fn is_whole(frame: &Frame) -> bool {
-            !frame.data.contains("half")
+        fn plain(
+            &mut self,
+            Text(word): Text<'_>,
+            _: &Bytes,
+            chunks: &mut Vec<Chunk>,
+        ) -> Option<Result<()>> {
+            match &*word {
+                "ping" => chunks.push(Event::Ping.into()),
+                "fail" => return Some(Err(Error::new(Code::UpstreamRejected, "no"))),
+                _ => return None,
+            }
+            Some(Ok(()))
+        }
+
+        fn is_whole(raw: &[u8]) -> bool {
+            !Frame::read(raw).data.contains("half")
         }
 
         fn end(&mut self, done: bool, chunks: &mut Vec<Chunk>) -> Result<bool> {
@@ -179,6 +228,14 @@ mod tests {
     fn an_error_with_nothing_before_it_is_told_at_once() {
         let told = (Err(Code::UpstreamRejected), Err(Code::UpstreamFailed));
         assert_eq!(read("data: error\n\ndata: last\n\n"), told);
+    }
+
+    #[test]
+    fn a_frame_that_only_seems_plain_is_read_like_any_other() {
+        assert_eq!(read("data: \"ping\"\n\ndata: \"last chunk\"\n\n"), (Ok(2), Ok(1)));
+        let kept = (Ok(1), Err(Code::UpstreamRejected));
+        assert_eq!(read("data: \"ping\"\n\ndata: \"fail\"\n\n"), kept);
+        assert_eq!(read("data: \"chunk\"\n\ndata: \"error\"\n\n"), kept);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 #![cfg(test)]
 
 mod corpus;
+mod plain;
 mod readers;
 
 use corpus::{Damage, corpus};

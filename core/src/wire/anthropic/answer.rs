@@ -1,9 +1,11 @@
 //! Reading a provider's answer, streamed or whole.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::reader::Reader;
+use super::reader::{Plain, Reader};
 use crate::{
     Code, Error, Result,
     chat::{Chunk, Event},
@@ -51,7 +53,10 @@ struct FrameReader {
 impl ReadFrame for FrameReader {
     type Frames = sse::Decoder;
 
-    fn frame(&mut self, frame: Frame, chunks: &mut Vec<Chunk>) -> Result<bool> {
+    type Plain<'a> = Plain<'a>;
+
+    fn frame(&mut self, raw: Bytes, chunks: &mut Vec<Chunk>) -> Result<bool> {
+        let frame = Frame::read(&raw);
         let data = frame.data.trim();
         if data.is_empty() {
             chunks.push(Event::Ping.into());
@@ -63,23 +68,29 @@ impl ReadFrame for FrameReader {
         }
         let event: Map<String, Value> = serde_json::from_str(data).map_err(unreadable)?;
         let kind = event.get("type").and_then(Value::as_str).map(str::to_owned);
-        let kind = kind.or(frame.event).unwrap_or_default();
+        let kind = kind.or(frame.event.map(Cow::into_owned)).unwrap_or_default();
         let mut out = Out::default();
         if self.reader.event(&kind, event, &mut out)? {
             // The end is written anew for every caller, so it is no part of a chunk.
             return Ok(true);
         }
-        // Once events and bytes differ, they cannot be brought together again.
-        self.pass &= !out.inexact;
-        let verbatim = self.pass.then_some(frame.raw);
-        if !out.events.is_empty() || verbatim.is_some() {
-            chunks.push(Chunk { events: out.events, verbatim });
-        }
+        self.tell(out, &raw, chunks);
         Ok(false)
     }
 
-    fn is_whole(frame: &Frame) -> bool {
-        serde_json::from_str::<Value>(&frame.data).is_ok()
+    fn plain(
+        &mut self,
+        plain: Plain<'_>,
+        raw: &Bytes,
+        chunks: &mut Vec<Chunk>,
+    ) -> Option<Result<()>> {
+        let mut out = Out::default();
+        let read = self.reader.plain(plain, &mut out)?;
+        Some(read.map(|()| self.tell(out, raw, chunks)))
+    }
+
+    fn is_whole(raw: &[u8]) -> bool {
+        serde_json::from_str::<Value>(&Frame::read(raw).data).is_ok()
     }
 
     fn end(&mut self, done: bool, chunks: &mut Vec<Chunk>) -> Result<bool> {
@@ -92,6 +103,17 @@ impl ReadFrame for FrameReader {
         }
         // A body that ends behind the stop reason is complete.
         Ok(self.reader.finished())
+    }
+}
+
+impl FrameReader {
+    fn tell(&mut self, out: Out, raw: &Bytes, chunks: &mut Vec<Chunk>) {
+        // Once events and bytes differ, they cannot be brought together again.
+        self.pass &= !out.inexact;
+        let verbatim = self.pass.then(|| raw.clone());
+        if !out.events.is_empty() || verbatim.is_some() {
+            chunks.push(Chunk { events: out.events, verbatim });
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 
 mod pending;
 
-use std::collections::VecDeque;
+use std::{borrow::Cow, collections::VecDeque};
 
 use pending::{Pending, Voice};
 use serde_json::{Map, Value};
@@ -22,6 +22,14 @@ use crate::{
 const MAX_BLOCKS: u32 = 4096;
 /// The most that waits for an open block, in bytes.
 const MAX_WAITING_BYTES: usize = 16 << 20;
+
+/// More of a block: of what is said, what is thought, or the input of a call.
+#[derive(Debug)]
+pub(super) enum Piece<'a> {
+    Text(Cow<'a, str>),
+    Thinking(Cow<'a, str>),
+    Input(Cow<'a, str>),
+}
 
 /// The blocks of one answer.
 #[derive(Debug, Default)]
@@ -69,32 +77,43 @@ impl Blocks {
         out: &mut Out,
     ) -> Result<()> {
         let text = |field: &str| delta.get(field).and_then(Value::as_str).unwrap_or_default();
-        let (voice, piece) = match delta.get("type").and_then(Value::as_str) {
-            Some("text_delta") => (Voice::Text, text("text")),
-            Some("thinking_delta") => (Voice::Thinking, text("thinking")),
-            Some("signature_delta") => return self.sign(at, text("signature"), out),
-            Some("input_json_delta") => return self.input(at, text("partial_json"), out),
+        match delta.get("type").and_then(Value::as_str) {
+            Some("text_delta") => self.piece(at, Piece::Text(text("text").into()), out),
+            Some("thinking_delta") => self.piece(at, Piece::Thinking(text("thinking").into()), out),
+            Some("input_json_delta") => {
+                self.piece(at, Piece::Input(text("partial_json").into()), out)
+            }
+            Some("signature_delta") => self.sign(at, text("signature"), out),
             Some("citations_delta") => {
                 if let Some(citation) = delta.get("citation") {
                     cite(vec![citation.clone()], out);
                 }
-                return Ok(());
+                Ok(())
             }
             // Its bytes may pass; nobody else would understand it.
-            _ => return Ok(()),
+            _ => Ok(()),
+        }
+    }
+
+    /// More of a block comes.
+    pub(super) fn piece(&mut self, at: u64, piece: Piece<'_>, out: &mut Out) -> Result<()> {
+        let (voice, text) = match piece {
+            Piece::Text(text) => (Voice::Text, text),
+            Piece::Thinking(text) => (Voice::Thinking, text),
+            Piece::Input(input) => return self.input(at, input, out),
         };
-        if piece.is_empty() {
+        if text.is_empty() {
             return Ok(());
         }
-        self.waiting_bytes += piece.len();
+        self.waiting_bytes += text.len();
         let fits = |it: &&mut Pending| it.at() == at && it.takes(voice);
         match self.queue.iter_mut().rfind(fits) {
-            Some(pending) => pending.push(piece),
+            Some(pending) => pending.push(text),
             None => {
                 // The block is closed, or of another kind: this is a part of its own.
                 out.inexact = true;
                 self.begun += 1;
-                self.queue.push_back(Pending::voice(at, voice, piece));
+                self.queue.push_back(Pending::voice(at, voice, text));
             }
         }
         self.advance(out)
@@ -128,7 +147,7 @@ impl Blocks {
         self.advance(out)
     }
 
-    fn input(&mut self, at: u64, piece: &str, out: &mut Out) -> Result<()> {
+    fn input(&mut self, at: u64, piece: Cow<'_, str>, out: &mut Out) -> Result<()> {
         match self.queue.iter_mut().rfind(|it| it.at() == at && it.takes_input()) {
             Some(pending) => {
                 self.waiting_bytes += piece.len();

@@ -2,6 +2,9 @@
 //!
 //! Nothing is taken for granted. An event of an unknown type says nothing, and its bytes may pass.
 
+mod plain;
+
+pub(super) use plain::Plain;
 use serde_json::{Map, Value};
 
 use super::{blocks::Blocks, stop, usage};

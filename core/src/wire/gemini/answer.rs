@@ -1,8 +1,9 @@
 //! Reading an answer, streamed or whole.
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::reader::Reader;
+use super::reader::{Plain, Reader};
 use crate::{
     Code, Error, Result,
     chat::{Chunk, Event},
@@ -19,7 +20,10 @@ pub(super) type AnswerDecoder = Reading<Reader>;
 impl ReadFrame for Reader {
     type Frames = sse::Decoder;
 
-    fn frame(&mut self, frame: Frame, chunks: &mut Vec<Chunk>) -> Result<bool> {
+    type Plain<'a> = Plain<'a>;
+
+    fn frame(&mut self, raw: Bytes, chunks: &mut Vec<Chunk>) -> Result<bool> {
+        let frame = Frame::read(&raw);
         let data = frame.data.trim();
         if data.is_empty() {
             chunks.push(Event::Ping.into());
@@ -34,8 +38,22 @@ impl ReadFrame for Reader {
         read.map(|()| false)
     }
 
-    fn is_whole(frame: &Frame) -> bool {
-        serde_json::from_str::<Map<String, Value>>(&frame.data).is_ok()
+    fn plain(
+        &mut self,
+        plain: Plain<'_>,
+        _: &Bytes,
+        chunks: &mut Vec<Chunk>,
+    ) -> Option<Result<()>> {
+        let mut events = Vec::new();
+        self.plain(plain, &mut events)?;
+        if !events.is_empty() {
+            chunks.push(Chunk { events, verbatim: None });
+        }
+        Some(Ok(()))
+    }
+
+    fn is_whole(raw: &[u8]) -> bool {
+        serde_json::from_str::<Map<String, Value>>(&Frame::read(raw).data).is_ok()
     }
 
     fn end(&mut self, _: bool, chunks: &mut Vec<Chunk>) -> Result<bool> {

@@ -6,11 +6,14 @@
 //! would understand them. Log probabilities are told in the words of the OpenAI chat format, the one in
 //! which callers ask for them.
 
+mod plain;
+
 use std::collections::BTreeMap;
 
+pub(super) use plain::Plain;
 use serde_json::{Map, Value, json};
 
-use super::{SIGNATURE, error, usage};
+use super::{SIGNATURE, error, usage::Counts};
 use crate::{
     Code, Error, Result,
     chat::{Dialect, Event, Extensions, FinishReason, Signature},
@@ -51,7 +54,7 @@ impl Reader {
         };
         self.start(&mut object, events);
         if let Some(usage) = object.get("usageMetadata").and_then(Value::as_object) {
-            events.extend(usage::decode(usage).map(Event::Usage));
+            events.extend(Counts::of(usage).usage().map(Event::Usage));
         }
         if let Some(feedback) = object.get("promptFeedback").and_then(Value::as_object)
             && candidates.is_empty()

@@ -4,7 +4,10 @@
 //! How long each step took is left out, for only callers of this dialect would understand it. Log
 //! probabilities are those of the OpenAI chat format, and are told as such.
 
+mod plain;
+
 use bytes::Bytes;
+use plain::Plain;
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -23,6 +26,8 @@ pub(super) type AnswerDecoder = Reading<Reader>;
 impl ReadFrame for Reader {
     type Frames = ndjson::Decoder;
 
+    type Plain<'a> = Plain<'a>;
+
     fn frame(&mut self, line: Bytes, chunks: &mut Vec<Chunk>) -> Result<bool> {
         let object = serde_json::from_slice(&line).map_err(unreadable)?;
         let mut events = Vec::new();
@@ -31,7 +36,19 @@ impl ReadFrame for Reader {
         Ok(self.sequence.is_none())
     }
 
-    fn is_whole(line: &Bytes) -> bool {
+    fn plain(
+        &mut self,
+        plain: Plain<'_>,
+        _: &Bytes,
+        chunks: &mut Vec<Chunk>,
+    ) -> Option<Result<()>> {
+        let mut events = Vec::new();
+        self.plain(plain, &mut events)?;
+        chunks.push(Chunk { events, verbatim: None });
+        Some(Ok(()))
+    }
+
+    fn is_whole(line: &[u8]) -> bool {
         serde_json::from_slice::<Map<String, Value>>(line).is_ok()
     }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::chunk::{Reader, Shape};
+use super::chunk::{Plain, Reader, Shape};
 use crate::{
     Code, Error, Result,
     chat::{Chunk, Dialect, Event, Source},
@@ -56,7 +56,10 @@ struct FrameReader {
 impl ReadFrame for FrameReader {
     type Frames = sse::Decoder;
 
-    fn frame(&mut self, frame: Frame, chunks: &mut Vec<Chunk>) -> Result<bool> {
+    type Plain<'a> = Plain<'a>;
+
+    fn frame(&mut self, raw: Bytes, chunks: &mut Vec<Chunk>) -> Result<bool> {
+        let frame = Frame::read(&raw);
         let data = frame.data.trim();
         if data.is_empty() {
             chunks.push(Event::Ping.into());
@@ -65,13 +68,15 @@ impl ReadFrame for FrameReader {
         if data == DONE {
             return Ok(true);
         }
+        let object: Map<String, Value> = serde_json::from_str(data).map_err(unreadable)?;
+        let silent = object.get("choices").and_then(Value::as_array).is_none_or(Vec::is_empty);
+        let shows_usage = object.get("usage").is_some_and(|usage| !usage.is_null());
         let mut out = Out::default();
-        let (silent, shows_usage) = self.read(data, &mut out)?;
-        // Once events and bytes differ, they cannot be brought together again.
-        self.verbatim.pass &= !out.inexact;
-        let verbatim = match (shows_usage && self.verbatim.hide_usage, silent) {
-            _ if !self.verbatim.pass => None,
-            (false, _) => Some(frame.raw),
+        self.reader.read(object, Shape::Chunk, &mut out)?;
+        let hidden = shows_usage && self.verbatim.hide_usage;
+        let verbatim = match (hidden, silent) {
+            _ if !self.passes(&out) => None,
+            (false, _) => Some(raw.clone()),
             (true, true) => Some(Bytes::new()),
             (true, false) => None,
         };
@@ -86,8 +91,25 @@ impl ReadFrame for FrameReader {
         Ok(false)
     }
 
-    fn is_whole(frame: &Frame) -> bool {
-        frame.data.trim() == DONE || serde_json::from_str::<Value>(&frame.data).is_ok()
+    fn plain(
+        &mut self,
+        plain: Plain<'_>,
+        raw: &Bytes,
+        chunks: &mut Vec<Chunk>,
+    ) -> Option<Result<()>> {
+        let mut out = Out::default();
+        let read = self.reader.plain(plain, &mut out)?;
+        Some(read.map(|()| {
+            let verbatim = self.passes(&out).then(|| raw.clone());
+            if !out.events.is_empty() || verbatim.is_some() {
+                chunks.push(Chunk { events: out.events, verbatim });
+            }
+        }))
+    }
+
+    fn is_whole(raw: &[u8]) -> bool {
+        let data = Frame::read(raw).data;
+        data.trim() == DONE || serde_json::from_str::<Value>(&data).is_ok()
     }
 
     fn end(&mut self, done: bool, chunks: &mut Vec<Chunk>) -> Result<bool> {
@@ -101,16 +123,11 @@ impl ReadFrame for FrameReader {
 }
 
 impl FrameReader {
-    /// Reads the object in a frame. Says whether it has no choices, and whether it has token counts.
-    fn read(&mut self, data: &str, out: &mut Out) -> Result<(bool, bool)> {
-        if let Some(plain) = self.reader.plain(data, out) {
-            return plain.map(|()| (false, false));
-        }
-        let object: Map<String, Value> = serde_json::from_str(data).map_err(unreadable)?;
-        let silent = object.get("choices").and_then(Value::as_array).is_none_or(Vec::is_empty);
-        let shows_usage = object.get("usage").is_some_and(|usage| !usage.is_null());
-        self.reader.read(object, Shape::Chunk, out)?;
-        Ok((silent, shows_usage))
+    /// Whether the bytes pass that say what is in `out`.
+    fn passes(&mut self, out: &Out) -> bool {
+        // Once events and bytes differ, they cannot be brought together again.
+        self.verbatim.pass &= !out.inexact;
+        self.verbatim.pass
     }
 }
 

@@ -5,7 +5,7 @@
 //! text gives way as soon as something else begins; a call gives way when its arguments are complete
 //! JSON, so that no later piece of it can be missed. What has not given way is closed at the finish.
 
-use std::collections::VecDeque;
+use std::{borrow::Cow, collections::VecDeque};
 
 use crate::{
     Code, Error, Result,
@@ -30,12 +30,12 @@ pub(super) enum Voice {
 
 /// A piece of a tool call.
 #[derive(Debug, Default)]
-pub(super) struct CallPiece {
+pub(super) struct CallPiece<'a> {
     /// The call's place, as the provider counts.
     pub(super) index: Option<u64>,
     pub(super) id: Option<String>,
     pub(super) name: Option<String>,
-    pub(super) arguments: String,
+    pub(super) arguments: Cow<'a, str>,
     /// It is a `function_call`, of which there is only one, without an id.
     pub(super) legacy: bool,
 }
@@ -101,14 +101,14 @@ impl Assembly {
     }
 
     /// Something is said.
-    pub(super) fn say(&mut self, voice: Voice, text: &str, out: &mut Out) -> Result<()> {
+    pub(super) fn say(&mut self, voice: Voice, text: Cow<'_, str>, out: &mut Out) -> Result<()> {
         if text.is_empty() {
             return Ok(());
         }
-        if let Some(part) = self.voice(voice) {
-            part.text.push_str(text);
-        }
         self.waiting_bytes += text.len();
+        if let Some(part) = self.voice(voice) {
+            part.add(text);
+        }
         self.advance(out)
     }
 
@@ -122,7 +122,7 @@ impl Assembly {
     }
 
     /// A tool is called, or a call goes on.
-    pub(super) fn call(&mut self, piece: CallPiece, out: &mut Out) -> Result<()> {
+    pub(super) fn call(&mut self, piece: CallPiece<'_>, out: &mut Out) -> Result<()> {
         out.inexact |= piece.index.is_none() && !piece.legacy;
         let Some(known) = self.known(&piece, out)? else { return Ok(()) };
         let of_call =
@@ -136,11 +136,11 @@ impl Assembly {
         };
         call.id = call.id.take().or(piece.id);
         call.arguments.push(&piece.arguments);
-        part.text.push_str(&piece.arguments);
+        self.waiting_bytes += piece.arguments.len();
+        part.add(piece.arguments);
         if let Kind::Call { name: name @ None, .. } = &mut part.kind {
             *name = piece.name;
         }
-        self.waiting_bytes += piece.arguments.len();
         self.advance(out)
     }
 
@@ -174,7 +174,7 @@ impl Assembly {
     }
 
     /// Which call a piece belongs to. `None`: the piece says nothing.
-    fn known(&mut self, piece: &CallPiece, out: &mut Out) -> Result<Option<usize>> {
+    fn known(&mut self, piece: &CallPiece<'_>, out: &mut Out) -> Result<Option<usize>> {
         let found = match (piece.legacy, piece.index, &piece.id) {
             (true, ..) => self.calls.iter().rposition(|call| call.legacy),
             (_, Some(_), _) => self.calls.iter().rposition(|call| call.index == piece.index),
@@ -288,6 +288,14 @@ impl Assembly {
 impl Pending {
     fn new(kind: Kind) -> Self {
         Self { kind, open: false, text: String::new(), signature: None, signed: false }
+    }
+
+    fn add(&mut self, text: Cow<'_, str>) {
+        if self.text.is_empty() {
+            self.text = text.into_owned();
+        } else {
+            self.text.push_str(&text);
+        }
     }
 }
 

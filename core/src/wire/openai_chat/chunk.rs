@@ -6,6 +6,7 @@ mod plain;
 
 use std::collections::BTreeMap;
 
+pub(super) use plain::Plain;
 use serde_json::{Map, Value};
 
 use super::{
@@ -239,7 +240,7 @@ fn finish_reason(reason: String) -> FinishReason {
 struct Words {
     said: Vec<(Voice, String)>,
     signature: Option<String>,
-    calls: Vec<CallPiece>,
+    calls: Vec<CallPiece<'static>>,
 }
 
 impl Words {
@@ -265,7 +266,7 @@ impl Words {
         words.calls(message, shape);
         if let Some(Value::Object(call)) = message.get_mut("function_call") {
             let (name, arguments) = (text(call, "name"), text(call, "arguments"));
-            let arguments = arguments.unwrap_or_default();
+            let arguments = arguments.unwrap_or_default().into();
             words.calls.push(CallPiece { name, arguments, legacy: true, ..CallPiece::default() });
             message.shift_remove("function_call");
         }
@@ -325,9 +326,9 @@ impl Words {
             if let Some(Value::Object(function)) = call.get_mut("function") {
                 piece.name = text(function, "name").filter(|name| !name.is_empty());
                 piece.arguments = match function.shift_remove("arguments") {
-                    Some(Value::String(arguments)) => arguments,
-                    None | Some(Value::Null) => String::new(),
-                    Some(other) => other.to_string(),
+                    Some(Value::String(arguments)) => arguments.into(),
+                    None | Some(Value::Null) => "".into(),
+                    Some(other) => other.to_string().into(),
                 };
             }
             self.calls.push(piece);
@@ -342,13 +343,13 @@ impl Words {
         let (thoughts, said): (Vec<_>, Vec<_>) =
             self.said.into_iter().partition(|(voice, _)| *voice == Voice::Reasoning);
         for (voice, text) in thoughts {
-            assembly.say(voice, &text, out)?;
+            assembly.say(voice, text.into(), out)?;
         }
         if let Some(signature) = self.signature {
             assembly.sign(signature, out)?;
         }
         for (voice, text) in said {
-            assembly.say(voice, &text, out)?;
+            assembly.say(voice, text.into(), out)?;
         }
         for piece in self.calls {
             assembly.call(piece, out)?;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::reader::Reader;
+use super::reader::{Plain, Reader};
 use crate::{
     Code, Error, Result,
     chat::{Chunk, Event},
@@ -59,7 +59,10 @@ struct FrameReader {
 impl ReadFrame for FrameReader {
     type Frames = sse::Decoder;
 
-    fn frame(&mut self, frame: Frame, chunks: &mut Vec<Chunk>) -> Result<bool> {
+    type Plain<'a> = Plain<'a>;
+
+    fn frame(&mut self, raw: Bytes, chunks: &mut Vec<Chunk>) -> Result<bool> {
+        let frame = Frame::read(&raw);
         let data = frame.data.trim();
         if data.is_empty() {
             chunks.push(Event::Ping.into());
@@ -70,25 +73,49 @@ impl ReadFrame for FrameReader {
         }
         let event: Map<String, Value> = serde_json::from_str(data).map_err(unreadable)?;
         // Servers that do not number their events leave out more that strict clients want.
-        let pass = *self.pass.get_or_insert_with(|| {
+        self.pass.get_or_insert_with(|| {
             event.contains_key("sequence_number") && event.contains_key("response")
         });
         let mut events = Vec::new();
         let read = self.reader.event(event, &mut events);
-        // The bytes of a failure are not passed on: the error is.
-        let verbatim = (pass && read.is_ok()).then_some(frame.raw);
-        if !events.is_empty() || verbatim.is_some() {
-            chunks.push(Chunk { events, verbatim });
-        }
-        read.map(|()| self.reader.finished)
+        self.tell(events, read, &raw, chunks)?;
+        Ok(self.reader.finished)
     }
 
-    fn is_whole(frame: &Frame) -> bool {
-        serde_json::from_str::<Value>(&frame.data).is_ok()
+    fn plain(
+        &mut self,
+        plain: Plain<'_>,
+        raw: &Bytes,
+        chunks: &mut Vec<Chunk>,
+    ) -> Option<Result<()>> {
+        let mut events = Vec::new();
+        let read = self.reader.plain(plain, &mut events)?;
+        Some(self.tell(events, read, raw, chunks))
+    }
+
+    fn is_whole(raw: &[u8]) -> bool {
+        serde_json::from_str::<Value>(&Frame::read(raw).data).is_ok()
     }
 
     fn end(&mut self, _: bool, _: &mut Vec<Chunk>) -> Result<bool> {
         Ok(self.reader.finished)
+    }
+}
+
+impl FrameReader {
+    fn tell(
+        &self,
+        events: Vec<Event>,
+        read: Result<()>,
+        raw: &Bytes,
+        chunks: &mut Vec<Chunk>,
+    ) -> Result<()> {
+        // The bytes of a failure are not passed on: the error is.
+        let verbatim = (self.pass == Some(true) && read.is_ok()).then(|| raw.clone());
+        if !events.is_empty() || verbatim.is_some() {
+            chunks.push(Chunk { events, verbatim });
+        }
+        read
     }
 }
 

@@ -5,7 +5,7 @@
 //! ones waits. Words give way as soon as something else begins; a call gives way when its arguments are
 //! complete, so that no later piece of it can be missed.
 
-use std::collections::VecDeque;
+use std::{borrow::Cow, collections::VecDeque};
 
 use crate::{
     Code, Error, Result,
@@ -93,15 +93,21 @@ impl Assembly {
     pub(super) fn extend(
         &mut self,
         place: Place,
-        text: &str,
+        text: Cow<'_, str>,
         out: &mut Vec<Event>,
     ) -> Result<bool> {
         let Some(part) = self.parts.iter_mut().find(|part| part.place == place) else {
             return Ok(false);
         };
-        part.text.push_str(text);
-        part.arguments.push(text);
+        if let PartKind::ToolCall { .. } = part.kind {
+            part.arguments.push(&text);
+        }
         self.waiting_bytes += text.len();
+        if part.text.is_empty() {
+            part.text = text.into_owned();
+        } else {
+            part.text.push_str(&text);
+        }
         self.advance(out).map(|()| true)
     }
 

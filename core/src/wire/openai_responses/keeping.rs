@@ -117,8 +117,9 @@ pub fn passed_response(bytes: &[u8]) -> Option<Value> {
     if let Ok(response @ Value::Object(_)) = serde_json::from_slice(bytes) {
         return Some(response);
     }
-    let frames = sse::Decoder::default().push(bytes).ok()?;
-    let event: Value = serde_json::from_str(&frames.last()?.data).ok()?;
+    let mut frames = Vec::new();
+    sse::Decoder::default().push(bytes, &mut frames).ok()?;
+    let event: Value = serde_json::from_str(&sse::Frame::read(frames.last()?).data).ok()?;
     event.get("response").cloned()
 }
 

@@ -3,6 +3,11 @@
 //! Nothing is taken for granted: events may lack indices and ids, pieces may come without the item they
 //! belong to, and what was never told in pieces is taken from the items when they are done.
 
+mod plain;
+
+use std::borrow::Cow;
+
+pub(super) use plain::Plain;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -39,6 +44,17 @@ struct Item {
     /// Which part of the summary the thoughts are in.
     summary: u64,
     done: bool,
+}
+
+/// Where in an answer an event belongs.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spot<'a> {
+    /// The item's place, and its id.
+    index: Option<u64>,
+    id: Option<&'a str>,
+    /// The piece of the item's content, or of its summary.
+    content: u64,
+    summary: u64,
 }
 
 impl Reader {
@@ -93,7 +109,8 @@ impl Reader {
         if let Some(Value::Array(items)) = response.shift_remove("output") {
             for (index, item) in (0..).zip(items) {
                 if let Value::Object(item) = item {
-                    let slot = self.slot(Some(index), item.get("id").and_then(Value::as_str))?;
+                    let id = item.get("id").and_then(Value::as_str);
+                    let slot = self.slot(&Spot { index: Some(index), id, ..Spot::default() })?;
                     self.done(slot, item, out)?;
                 }
             }
@@ -138,16 +155,28 @@ impl Reader {
         mut event: Map<String, Value>,
         out: &mut Vec<Event>,
     ) -> Result<()> {
-        let index = event.get("output_index").and_then(Value::as_u64);
         let id = event.get("item_id").or_else(|| event.get("item").and_then(|item| item.get("id")));
         let id = id.and_then(Value::as_str).map(str::to_owned);
-        if index.is_none() && id.is_none() {
+        let number = |field: &str| event.get(field).and_then(Value::as_u64);
+        let spot = Spot {
+            index: number("output_index"),
+            id: id.as_deref(),
+            content: number("content_index").unwrap_or_default(),
+            summary: number("summary_index").unwrap_or_default(),
+        };
+        if spot.index.is_none() && id.is_none() {
             return Ok(());
         }
-        let number = |field: &str| event.get(field).and_then(Value::as_u64).unwrap_or_default();
-        let (content, summary) = (number("content_index"), number("summary_index"));
-        let words = |field: &str| event.get(field).and_then(Value::as_str).unwrap_or_default();
-        let slot = self.slot(index, id.as_deref())?;
+        let words = event.get("delta").and_then(Value::as_str).unwrap_or_default();
+        if kind == "response.output_text.delta" && !words.is_empty() {
+            let place = (self.slot(&spot)?, spot.content);
+            self.assembly.begin(place, PartKind::Text, out)?;
+            self.noted(place, "logprobs", event.get("logprobs"), out);
+        }
+        if let Some(read) = self.delta(kind, &spot, words.into(), out) {
+            return read;
+        }
+        let slot = self.slot(&spot)?;
         match kind {
             "response.output_item.added" => {
                 if let Some(Value::Object(item)) = event.shift_remove("item") {
@@ -159,35 +188,9 @@ impl Reader {
                     self.done(slot, item, out)?;
                 }
             }
-            "response.output_text.delta" => {
-                if !words("delta").is_empty() {
-                    self.assembly.begin((slot, content), PartKind::Text, out)?;
-                    self.noted((slot, content), "logprobs", event.get("logprobs"), out);
-                }
-                self.say((slot, content), PartKind::Text, words("delta"), out)?;
-            }
-            "response.refusal.delta" => {
-                self.say((slot, content), PartKind::Refusal, words("delta"), out)?;
-            }
-            "response.reasoning_text.delta" => {
-                self.say((slot, THOUGHTS), PartKind::Reasoning, words("delta"), out)?;
-            }
-            "response.reasoning_summary_text.delta" => {
-                let next = self
-                    .items
-                    .get_mut(slot)
-                    .is_some_and(|item| std::mem::replace(&mut item.summary, summary) < summary);
-                if next {
-                    self.say((slot, THOUGHTS), PartKind::Reasoning, BETWEEN_SUMMARIES, out)?;
-                }
-                self.say((slot, THOUGHTS), PartKind::Reasoning, words("delta"), out)?;
-            }
-            "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" => {
-                self.go_on((slot, 0), words("delta"), out)?;
-            }
             "response.output_text.annotation.added" => {
                 let list = event.get("annotation").map(|annotation| json!([annotation]));
-                self.noted((slot, content), "annotations", list.as_ref(), out);
+                self.noted((slot, spot.content), "annotations", list.as_ref(), out);
             }
             _ => {}
         }
@@ -196,7 +199,8 @@ impl Reader {
 
     /// The number of an item, by its place in the answer or its id. Some providers give it a new id in
     /// every event, some no place.
-    fn slot(&mut self, index: Option<u64>, id: Option<&str>) -> Result<usize> {
+    fn slot(&mut self, spot: &Spot<'_>) -> Result<usize> {
+        let Spot { index, id, .. } = *spot;
         let placed = |item: &Item| index.is_some() && item.index == index;
         let named = |item: &Item| id.is_some() && item.id.as_deref() == id;
         let both = |item: &Item| item.index.is_none() || index.is_none();
@@ -232,7 +236,7 @@ impl Reader {
         &mut self,
         place: Place,
         kind: PartKind,
-        text: &str,
+        text: Cow<'_, str>,
         out: &mut Vec<Event>,
     ) -> Result<()> {
         if text.is_empty() {
@@ -242,7 +246,7 @@ impl Reader {
         self.go_on(place, text, out)
     }
 
-    fn go_on(&mut self, place: Place, text: &str, out: &mut Vec<Event>) -> Result<()> {
+    fn go_on(&mut self, place: Place, text: Cow<'_, str>, out: &mut Vec<Event>) -> Result<()> {
         let taken = self.assembly.extend(place, text, out)?;
         let (slot, piece) = place;
         if let Some(item) = self.items.get_mut(slot).filter(|item| !item.told.contains(&piece))
@@ -298,7 +302,7 @@ impl Reader {
                     if untold(0) {
                         self.assembly.begin((slot, 0), kind, out)?;
                         let words = item.get(words).and_then(Value::as_str).unwrap_or_default();
-                        self.assembly.extend((slot, 0), words, out)?;
+                        self.assembly.extend((slot, 0), words.into(), out)?;
                     }
                 }
                 None => {
@@ -322,7 +326,7 @@ impl Reader {
         for field in ["annotations", "logprobs"] {
             self.noted(place, field, part.get(field), out);
         }
-        self.assembly.extend(place, text, out).map(|_| ())
+        self.assembly.extend(place, text.into(), out).map(|_| ())
     }
 
     fn thoughts(
@@ -343,7 +347,7 @@ impl Reader {
             let text = if said.is_empty() { summary } else { said };
             if !text.is_empty() {
                 self.assembly.begin(place, PartKind::Reasoning, out)?;
-                self.assembly.extend(place, &text, out)?;
+                self.assembly.extend(place, text.into(), out)?;
             }
         }
         let text = |field: &str| item.get(field).and_then(Value::as_str).map(str::to_owned);

@@ -1,5 +1,7 @@
 //! A block in the making.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::cite;
@@ -93,8 +95,8 @@ impl Pending {
     }
 
     /// A block that something is said in.
-    pub(super) fn voice(at: u64, voice: Voice, said: &str) -> Self {
-        Self { text: said.to_owned(), ..Self::empty(at, Kind::Voice(voice)) }
+    pub(super) fn voice(at: u64, voice: Voice, said: Cow<'_, str>) -> Self {
+        Self { text: said.into_owned(), ..Self::empty(at, Kind::Voice(voice)) }
     }
 
     fn empty(at: u64, kind: Kind) -> Self {
@@ -146,10 +148,14 @@ impl Pending {
         }
     }
 
-    pub(super) fn push(&mut self, piece: &str) {
-        self.text.push_str(piece);
+    pub(super) fn push(&mut self, piece: Cow<'_, str>) {
         if let Kind::Call { arguments, .. } = &mut self.kind {
-            arguments.push(piece);
+            arguments.push(&piece);
+        }
+        if self.text.is_empty() {
+            self.text = piece.into_owned();
+        } else {
+            self.text.push_str(&piece);
         }
     }
 
@@ -164,17 +170,18 @@ impl Pending {
 
     /// Tells what is known of it, as the part `index`. Returns how many bytes of that had waited.
     pub(super) fn tell(&mut self, index: u32, out: &mut Out) -> usize {
-        let kind = match &self.kind {
-            Kind::Voice(Voice::Text) => PartKind::Text,
-            Kind::Voice(Voice::Thinking) => PartKind::Reasoning,
-            Kind::Redacted => PartKind::Redacted,
-            Kind::Call { id, name, .. } => {
-                PartKind::ToolCall { id: id.clone(), name: name.clone(), custom: false }
-            }
-            Kind::Own(_) => return 0,
-        };
-        if !std::mem::replace(&mut self.told, true) {
+        if !self.told {
+            let kind = match &self.kind {
+                Kind::Voice(Voice::Text) => PartKind::Text,
+                Kind::Voice(Voice::Thinking) => PartKind::Reasoning,
+                Kind::Redacted => PartKind::Redacted,
+                Kind::Call { id, name, .. } => {
+                    PartKind::ToolCall { id: id.clone(), name: name.clone(), custom: false }
+                }
+                Kind::Own(_) => return 0,
+            };
             out.events.push(Event::PartStart { choice: 0, index, kind });
+            self.told = true;
         }
         let told = self.text.len();
         if told > 0 {

@@ -1,87 +1,122 @@
-//! The chunk that nearly every chunk is: one more word of one choice, and nothing else that is new.
-//!
-//! It is read without building the object. Whatever is not exactly that, or looks unusual in any way,
-//! is left to [`Reader::read`], which says the same of such a chunk.
+//! The chunk that nearly every chunk is: one more word of one choice, or one more piece of a call, and
+//! nothing else that is new. [`Reader::read`] says the same of such a chunk.
 
-use std::borrow::Cow;
+use serde::Deserialize;
 
-use serde::{Deserialize, de::IgnoredAny};
-
-use super::{Out, Reader, Voice};
-use crate::{Result, chat::Dialect};
+use super::{CallPiece, Out, Reader, Voice};
+use crate::{
+    Result,
+    chat::Dialect,
+    wire::plain::{Skipped, Text},
+};
 
 /// A field of any other name makes a chunk unusual, and so does a field that comes twice.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Plain<'a> {
+pub(in super::super) struct Plain<'a> {
     #[serde(rename = "id")]
-    _id: Option<IgnoredAny>,
+    _id: Option<Skipped>,
     #[serde(rename = "object")]
-    _object: Option<IgnoredAny>,
+    _object: Option<Skipped>,
     #[serde(rename = "created")]
-    _created: Option<IgnoredAny>,
+    _created: Option<Skipped>,
     #[serde(rename = "model")]
-    _model: Option<IgnoredAny>,
+    _model: Option<Skipped>,
     #[serde(rename = "obfuscation")]
-    _obfuscation: Option<IgnoredAny>,
+    _obfuscation: Option<Skipped>,
     #[serde(borrow)]
     system_fingerprint: Option<Text<'a>>,
     #[serde(borrow)]
     service_tier: Option<Text<'a>>,
-    usage: Option<IgnoredAny>,
+    #[serde(rename = "usage")]
+    _usage: Option<()>,
     #[serde(borrow)]
     choices: [Choice<'a>; 1],
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Choice<'a> {
     #[serde(default)]
     index: u32,
     #[serde(borrow)]
     delta: Delta<'a>,
-    logprobs: Option<IgnoredAny>,
-    finish_reason: Option<IgnoredAny>,
+    #[serde(rename = "logprobs")]
+    _logprobs: Option<()>,
+    #[serde(rename = "finish_reason")]
+    _finish_reason: Option<()>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Delta<'a> {
     #[serde(rename = "role")]
-    _role: Option<IgnoredAny>,
+    _role: Option<Skipped>,
     #[serde(borrow)]
     content: Option<Text<'a>>,
     #[serde(borrow)]
     reasoning_content: Option<Text<'a>>,
-    refusal: Option<IgnoredAny>,
-    tool_calls: Option<IgnoredAny>,
-    function_call: Option<IgnoredAny>,
+    #[serde(rename = "refusal")]
+    _refusal: Option<()>,
+    #[serde(borrow)]
+    tool_calls: Option<[Call<'a>; 1]>,
+    #[serde(rename = "function_call")]
+    _function_call: Option<()>,
 }
 
-/// Borrowed where nothing is escaped; serde would copy a bare `Cow` inside an `Option`.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+/// A piece of a call that has begun.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Call<'a> {
+    index: Option<u64>,
+    #[serde(rename = "id")]
+    _id: Option<()>,
+    #[serde(borrow, rename = "type")]
+    kind: Option<Text<'a>>,
+    #[serde(borrow)]
+    function: Function<'a>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Function<'a> {
+    #[serde(rename = "name")]
+    _name: Option<()>,
+    #[serde(borrow)]
+    arguments: Text<'a>,
+}
 
 impl Reader {
     /// Takes the next object if it is a plain one. `None`: it is not, and nothing was taken.
-    pub(in super::super) fn plain(&mut self, data: &str, out: &mut Out) -> Option<Result<()>> {
+    pub(in super::super) fn plain(
+        &mut self,
+        plain: Plain<'_>,
+        out: &mut Out,
+    ) -> Option<Result<()>> {
         if !self.started || self.dialect != Dialect::OpenAiChat {
             return None;
         }
-        let plain: Plain<'_> = serde_json::from_str(data).ok()?;
-        let Plain { system_fingerprint, service_tier, usage, choices: [choice], .. } = plain;
-        let Choice { index, delta, logprobs, finish_reason } = choice;
-        let Delta { content, reasoning_content, refusal, tool_calls, function_call, .. } = delta;
-        let more = [usage, logprobs, finish_reason, refusal, tool_calls, function_call];
+        let Plain { system_fingerprint, service_tier, choices: [choice], .. } = plain;
+        let Choice { index, delta: Delta { content, reasoning_content, tool_calls, .. }, .. } =
+            choice;
         let told = self.was_told("system_fingerprint", system_fingerprint)
             && self.was_told("service_tier", service_tier);
-        if more.iter().any(Option::is_some) || !told {
+        let function =
+            |[call]: &[Call<'_>; 1]| call.kind.as_ref().is_none_or(|it| it.0 == "function");
+        if !told || !tool_calls.as_ref().is_none_or(function) {
             return None;
         }
         let assembly = self.choices.get_mut(&index).filter(|choice| !choice.finished())?;
         let said = [(Voice::Reasoning, reasoning_content), (Voice::Text, content)];
         let mut said = said.into_iter().filter_map(|(voice, text)| Some((voice, text?)));
-        Some(said.try_for_each(|(voice, text)| assembly.say(voice, &text.0, out)))
+        let told = said.try_for_each(|(voice, text)| assembly.say(voice, text.0, out));
+        Some(told.and_then(|()| match tool_calls {
+            Some([Call { index, function: Function { arguments, .. }, .. }]) => {
+                let arguments = arguments.0;
+                assembly.call(CallPiece { index, arguments, ..CallPiece::default() }, out)
+            }
+            None => Ok(()),
+        }))
     }
 
     fn was_told(&self, field: &str, value: Option<Text<'_>>) -> bool {
@@ -100,9 +135,12 @@ mod tests {
 
     const FIRST: &str = r#"{"id":"1","object":"chat.completion.chunk","created":1,"model":"m","system_fingerprint":"f","choices":[{"index":0,"delta":{"role":"assistant","content":"Well"},"finish_reason":null}]}"#;
 
+    const CALL: &str = r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{"}}]}}]}"#;
+
     fn begun() -> Reader {
         let mut reader = Reader::default();
         read(&mut reader, FIRST);
+        read(&mut reader, CALL);
         reader
     }
 
@@ -115,7 +153,7 @@ mod tests {
 
     fn plain(reader: &mut Reader, data: &str) -> Option<(Vec<Event>, bool)> {
         let mut out = Out::default();
-        reader.plain(data, &mut out)?.unwrap();
+        reader.plain(serde_json::from_str(data).ok()?, &mut out)?.unwrap();
         Some((out.events, out.inexact))
     }
 
@@ -130,6 +168,9 @@ mod tests {
             r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}"#,
             r#"{"choices":[{"index":0,"delta":{"content":null}}]}"#,
             r#"{"choices":[{"index":0,"delta":{}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"\"a"}}]}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":"so","tool_calls":[{"index":0,"id":null,"type":"function","function":{"name":null,"arguments":"\"a"}}]}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"function":{"arguments":"\"a"}}]}}]}"#,
         ] {
             let (mut one, mut other) = (begun(), begun());
             assert_eq!(plain(&mut one, data), Some(read(&mut other, data)), "{data}");
@@ -154,6 +195,10 @@ mod tests {
             r#"{"choices":[{"index":0,"delta":{"content":"a","content":"b"}}]}"#,
             r#"{"choices":[{"index":0,"delta":{"content":["a"]}}]}"#,
             r#"{"choices":[{"index":0,"delta":{"tool_calls":[]}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"b","function":{"arguments":"a"}}]}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"name":"b","arguments":"a"}}]}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"type":"custom","function":{"arguments":"a"}}]}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":{}}}]}}]}"#,
             r#"{"choices":[{"index":0,"delta":{"function_call":{}}}]}"#,
             r#"{"choices":[{"index":0,"delta":{"refusal":"no"}}]}"#,
             r#"{"choices":[{"index":0,"delta":{"content":"a","annotations":[]}}]}"#,
