@@ -12,6 +12,7 @@ mod fields;
 pub mod gemini;
 mod instruction;
 mod ndjson;
+mod object;
 pub mod ollama;
 pub mod openai_chat;
 pub mod openai_completions;

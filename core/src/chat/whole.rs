@@ -69,7 +69,7 @@ impl Whole {
             Event::PartStart { choice, kind, .. } => {
                 self.choices.entry(choice).or_default().parts.push(Part::begun(kind));
             }
-            Event::PartDelta { choice, delta, .. } => self.open_part(choice, delta)?,
+            Event::PartDelta { choice, delta, .. } => self.open_part(choice, &delta)?,
             Event::Finish { choice, reason } => {
                 self.choices.entry(choice).or_default().finish_reason = Some(reason);
             }
@@ -87,7 +87,7 @@ impl Whole {
         Ok(())
     }
 
-    fn open_part(&mut self, choice: u32, delta: Delta) -> Result<()> {
+    fn open_part(&mut self, choice: u32, delta: &Delta) -> Result<()> {
         let parts = &mut self.choices.entry(choice).or_default().parts;
         let fits = parts.last_mut().is_some_and(|part| part.extend(delta));
         if fits { Ok(()) } else { Err(Error::new(Code::Internal, "a delta without its part")) }
@@ -110,15 +110,17 @@ impl Part {
     }
 
     /// Adds what comes next. Says whether it is of the part's kind; if not, nothing is changed.
-    pub(crate) fn extend(&mut self, delta: Delta) -> bool {
+    pub(crate) fn extend(&mut self, delta: &Delta) -> bool {
         match (self, delta) {
             (Self::Text { text, .. }, Delta::Text(more))
             | (Self::Reasoning { text, .. }, Delta::Reasoning(more))
             | (Self::Refusal { text }, Delta::Refusal(more))
             | (Self::ToolCall { arguments: text, .. }, Delta::Arguments(more)) => {
-                text.push_str(&more);
+                text.push_str(more);
             }
-            (Self::Reasoning { signature, .. }, Delta::Signature(more)) => *signature = Some(more),
+            (Self::Reasoning { signature, .. }, Delta::Signature(more)) => {
+                *signature = Some(more.clone());
+            }
             _ => return false,
         }
         true

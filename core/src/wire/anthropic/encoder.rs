@@ -10,7 +10,7 @@ use super::{error::error_body, stop, usage};
 use crate::{
     Error,
     chat::{Chunk, Delta, Dialect, Event, FinishReason, PartKind, Usage, Whole},
-    wire::{Encode, sse},
+    wire::{Encode, object, sse},
 };
 
 /// What an answer says about itself where its provider does not.
@@ -178,7 +178,7 @@ impl AnswerEncoder {
         for (field, value) in std::mem::take(&mut self.extensions) {
             message.entry(field).or_insert(value);
         }
-        write(written, "message_start", json!({ "message": message }));
+        object::event(written, "message_start", |event| event.value("message", &message.into()));
     }
 
     /// What every message says about itself.
@@ -227,7 +227,7 @@ impl AnswerEncoder {
         event.insert("delta".into(), delta);
         event.insert("usage".into(), usage.into());
         event.extend(managed.map(|it| ("context_management".to_owned(), it)));
-        write(written, "message_delta", event.into());
+        object::event(written, "message_delta", |message| message.rest(&event, &[]));
     }
 }
 
@@ -274,7 +274,7 @@ impl Encode for AnswerEncoder {
             if !self.passed_end {
                 self.end(&mut written);
             }
-            write(&mut written, "message_stop", json!({}));
+            object::event(&mut written, "message_stop", |_| {});
         }
         written.freeze()
     }
@@ -293,15 +293,4 @@ fn ping() -> Bytes {
 
 fn length(text: &str) -> u64 {
     u64::try_from(text.len()).unwrap_or(u64::MAX)
-}
-
-/// Writes an event; its type stands in its name and in its data.
-fn write(written: &mut BytesMut, kind: &str, fields: Value) {
-    let mut object = Map::new();
-    object.insert("type".into(), kind.into());
-    if let Value::Object(fields) = fields {
-        object.extend(fields);
-    }
-    let data = Value::Object(object).to_string();
-    written.extend_from_slice(&sse::encode_event(kind, &data));
 }

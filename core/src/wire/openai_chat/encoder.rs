@@ -1,15 +1,18 @@
 //! Writing a streamed answer to a caller.
 
+mod said;
+
 use std::{collections::BTreeMap, mem};
 
 use bytes::{Bytes, BytesMut};
-use serde_json::{Map, Value, json};
+use said::{One, Said};
+use serde_json::{Map, Value};
 
-use super::{DONE, MESSAGE, REASONING, SIGNATURE, error::error_body, usage};
+use super::{DONE, REASONING, SIGNATURE, error::error_body, usage};
 use crate::{
     Error,
     chat::{Chunk, Delta, Dialect, Event, FinishReason, PartKind, Signature, Usage, Whole},
-    wire::{Encode, sse},
+    wire::{Encode, object, sse},
 };
 
 /// What every chunk of an answer says about it.
@@ -35,6 +38,8 @@ pub struct EncoderOptions {
 #[derive(Debug)]
 pub struct AnswerEncoder {
     options: EncoderOptions,
+    /// The fields that every chunk begins with.
+    head: Bytes,
     choices: BTreeMap<u32, Spoken>,
     /// The provider's own chunks went out, and with them what roles there are.
     passed: bool,
@@ -57,6 +62,7 @@ impl AnswerEncoder {
     /// An encoder for one answer.
     pub fn new(options: EncoderOptions) -> Self {
         Self {
+            head: head(&options),
             options,
             choices: BTreeMap::new(),
             passed: false,
@@ -75,6 +81,7 @@ impl AnswerEncoder {
                     self.options.id.clone_from(id);
                     self.options.model.clone_from(model);
                     self.options.created = created.unwrap_or(self.options.created);
+                    self.head = head(&self.options);
                 }
             }
             Event::PartStart { choice, kind: PartKind::ToolCall { id, .. }, .. } => {
@@ -96,12 +103,12 @@ impl AnswerEncoder {
             }
             Event::PartStart { choice, kind, .. } => self.part(*choice, kind, written),
             Event::PartDelta { choice, delta, .. } => {
-                let delta = self.delta(*choice, delta);
-                self.write(*choice, delta, None, written);
+                let said = self.said(*choice, delta);
+                self.write(*choice, &said, None, written);
             }
             Event::Finish { choice, reason } => {
                 self.introduce(*choice, Some(""), written);
-                self.write(*choice, json!({}), Some(reason), written);
+                self.write(*choice, &Said::Nothing, Some(reason), written);
             }
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::Extension { dialect: Dialect::OpenAiChat, choice, fields } => {
@@ -121,34 +128,22 @@ impl AnswerEncoder {
         let PartKind::ToolCall { id, name, .. } = kind else { return };
         let spoken = self.choices.entry(choice).or_default();
         spoken.legacy = id.is_empty();
-        let function = json!({ "name": name, "arguments": "" });
-        let delta = if spoken.legacy {
-            json!({ "function_call": function })
-        } else {
-            spoken.calls += 1;
-            let index = spoken.calls - 1;
-            let call =
-                json!({ "index": index, "id": id, "type": "function", "function": function });
-            json!({ "tool_calls": [call] })
-        };
-        self.write(choice, delta, None, written);
+        spoken.calls += u32::from(!spoken.legacy);
+        let said =
+            Said::Call { index: spoken.call(), id: Some(id), name: Some(name), arguments: "" };
+        self.write(choice, &said, None, written);
     }
 
-    fn delta(&self, choice: u32, delta: &Delta) -> Value {
+    fn said<'a>(&self, choice: u32, delta: &'a Delta) -> Said<'a> {
+        let words = |field, text| Said::Words { field, text };
         match delta {
-            Delta::Text(text) => json!({ "content": text }),
-            Delta::Reasoning(text) => json!({ REASONING: text }),
-            Delta::Signature(Signature { text, .. }) => json!({ SIGNATURE: text }),
-            Delta::Refusal(text) => json!({ "refusal": text }),
-            Delta::Arguments(text) => {
-                let function = json!({ "arguments": text });
-                match self.choices.get(&choice) {
-                    Some(spoken) if !spoken.legacy => {
-                        let index = spoken.calls.saturating_sub(1);
-                        json!({ "tool_calls": [{ "index": index, "function": function }] })
-                    }
-                    _ => json!({ "function_call": function }),
-                }
+            Delta::Text(text) => words("content", text),
+            Delta::Reasoning(text) => words(REASONING, text),
+            Delta::Signature(Signature { text, .. }) => words(SIGNATURE, text),
+            Delta::Refusal(text) => words("refusal", text),
+            Delta::Arguments(arguments) => {
+                let index = self.choices.get(&choice).and_then(Spoken::call);
+                Said::Call { index, id: None, name: None, arguments }
             }
         }
     }
@@ -157,47 +152,50 @@ impl AnswerEncoder {
     fn introduce(&mut self, choice: u32, content: Option<&str>, written: &mut BytesMut) {
         let spoken = self.choices.entry(choice).or_default();
         if !mem::replace(&mut spoken.introduced, true) && !self.passed {
-            let delta = json!({ "role": "assistant", "content": content });
-            let object = self.object(vec![one(choice, delta, None)]);
-            write(object, written);
+            let one = One { choice, said: &Said::Role { content }, reason: None };
+            self.object(written, None, |out| one.write(out, Map::new()));
         }
     }
 
     fn write(
         &mut self,
         choice: u32,
-        mut delta: Value,
+        said: &Said<'_>,
         reason: Option<&FinishReason>,
         written: &mut BytesMut,
     ) {
-        let mut more = self.choices.get_mut(&choice).map(|it| mem::take(&mut it.extensions));
-        let message = more.as_mut().and_then(|more| more.shift_remove(MESSAGE));
-        if let (Some(delta), Some(Value::Object(message))) = (delta.as_object_mut(), message) {
-            add(delta, message);
-        }
-        let mut one = one(choice, delta, reason);
-        let mut more = more.unwrap_or_default();
-        if let Some(logprobs) = more.shift_remove("logprobs") {
-            one.insert("logprobs".into(), logprobs);
-        }
-        add(&mut one, more);
-        let object = self.object(vec![one]);
-        write(object, written);
+        let more = self.choices.get_mut(&choice).map(|it| mem::take(&mut it.extensions));
+        let one = One { choice, said, reason };
+        self.object(written, None, |out| one.write(out, more.unwrap_or_default()));
     }
 
-    fn object(&mut self, choices: Vec<Map<String, Value>>) -> Map<String, Value> {
-        let EncoderOptions { id, model, created, include_usage, .. } = &self.options;
-        let mut object = Map::new();
-        object.insert("id".into(), id.as_str().into());
-        object.insert("object".into(), "chat.completion.chunk".into());
-        object.insert("created".into(), (*created).into());
-        object.insert("model".into(), model.as_str().into());
-        object.insert("choices".into(), choices.into_iter().map(Value::Object).collect());
-        if *include_usage {
-            object.insert("usage".into(), Value::Null);
-        }
-        add(&mut object, mem::take(&mut self.extensions));
-        object
+    fn object(
+        &mut self,
+        written: &mut BytesMut,
+        usage: Option<Usage>,
+        choices: impl FnOnce(&mut BytesMut),
+    ) {
+        let extensions = mem::take(&mut self.extensions);
+        let there = &["id", "object", "created", "model", "choices", "usage"][..];
+        let shown = self.options.include_usage;
+        let there = if shown { there } else { there.get(..5).unwrap_or(there) };
+        object::data(written, |object| {
+            object.written(&self.head);
+            object.list("choices", choices);
+            match usage {
+                Some(usage) => object.value("usage", &usage::encode(&usage)),
+                None if shown => object.null("usage"),
+                None => {}
+            }
+            object.rest(&extensions, there);
+        });
+    }
+}
+
+impl Spoken {
+    /// The number of the call that is open; none of the kind that has no id.
+    fn call(&self) -> Option<u32> {
+        (!self.legacy).then(|| self.calls.saturating_sub(1))
     }
 }
 
@@ -230,34 +228,21 @@ impl Encode for AnswerEncoder {
     fn done(&mut self) -> Bytes {
         let mut written = BytesMut::new();
         let usage = self.usage.take().filter(|_| self.options.include_usage && !self.failed);
-        if let Some(usage) = usage {
-            let mut object = self.object(Vec::new());
-            object.insert("usage".into(), usage::encode(&usage));
-            write(object, &mut written);
+        if usage.is_some() {
+            self.object(&mut written, usage, |_| {});
         }
         written.extend_from_slice(&sse::encode(DONE));
         written.freeze()
     }
 }
 
-/// Adds fields that are not there yet.
-fn add(object: &mut Map<String, Value>, fields: Map<String, Value>) {
-    for (field, value) in fields {
-        object.entry(field).or_insert(value);
-    }
-}
-
-fn one(choice: u32, delta: Value, reason: Option<&FinishReason>) -> Map<String, Value> {
-    let mut one = Map::new();
-    one.insert("index".into(), choice.into());
-    one.insert("delta".into(), delta);
-    one.insert("logprobs".into(), Value::Null);
-    one.insert("finish_reason".into(), reason.map(finish_reason).into());
-    one
-}
-
-fn write(object: Map<String, Value>, written: &mut BytesMut) {
-    written.extend_from_slice(&sse::encode(&Value::Object(object).to_string()));
+fn head(options: &EncoderOptions) -> Bytes {
+    object::fields(|object| {
+        object.text("id", &options.id);
+        object.word("object", "chat.completion.chunk");
+        object.number("created", options.created);
+        object.text("model", &options.model);
+    })
 }
 
 /// The format's word for why a choice ended.

@@ -13,13 +13,17 @@ use super::{
     item::{self, Notes, Style},
     keeping::Keeping,
     name::Names,
-    piece::{Open, closing, item_place, noted, notes, place, probable, with},
+    piece::{Open, closing, item_place, noted, notes, place, probable},
     response::{Response, State},
 };
 use crate::{
     Code, Error,
     chat::{Chunk, Delta, Dialect, Event, FinishReason, Part, PartKind, Request, Usage, Whole},
-    wire::{Encode, Opening, sse},
+    wire::{
+        Encode, Opening,
+        object::{self, Object},
+        sse,
+    },
 };
 
 /// Writes one answer.
@@ -151,12 +155,9 @@ impl AnswerEncoder {
     /// Writes the events that every response begins with.
     fn begin(&mut self, out: &mut BytesMut) {
         if !mem::replace(&mut self.begun, true) {
-            let state = State { status: "in_progress", ..State::default() };
-            let mut event = Map::new();
-            event.insert("response".into(), self.response.object(state));
-            let event = Value::Object(event);
             for kind in ["response.created", "response.in_progress"] {
-                self.write(kind, &event, out);
+                let state = State { status: "in_progress", ..State::default() };
+                self.write(kind, out, |event, response| response.write(event, state));
             }
         }
     }
@@ -173,50 +174,65 @@ impl AnswerEncoder {
         if said.is_some() {
             item.insert("content".into(), json!([]));
         }
-        let index = self.output.len();
-        let added = json!({ "output_index": index, "item": item });
-        self.write("response.output_item.added", &added, out);
+        let index = self.index();
+        self.write("response.output_item.added", out, |event, _| {
+            event.number("output_index", index);
+            event.value("item", &item.into());
+        });
         if let Some(said) = said {
-            let at = place(&id, index, "content_index");
-            self.write("response.content_part.added", &with(at, "part", said), out);
+            self.write("response.content_part.added", out, |event, _| {
+                place(event, &id, index, "content_index");
+                event.value("part", &said);
+            });
         }
         self.open =
             Some(Open { id, part, notes: Notes::default(), probable: Vec::new(), complete: false });
     }
 
     fn delta(&mut self, delta: &Delta, out: &mut BytesMut) {
-        let index = self.output.len();
-        let Some(open) = &mut self.open else { return };
+        let Some(mut open) = self.open.take() else { return };
         let first = matches!(&open.part, Part::Reasoning { text, .. } if text.is_empty());
         let probable = mem::take(&mut open.probable);
         open.notes.logprobs.extend(probable.iter().cloned());
-        let id = open.id.clone();
         let custom = matches!(open.part, Part::ToolCall { custom: true, .. });
-        open.part.extend(delta.clone());
-        let (kind, mut event) = match delta {
-            Delta::Text(_) => ("output_text", place(&id, index, "content_index")),
-            Delta::Refusal(_) => ("refusal", place(&id, index, "content_index")),
-            Delta::Reasoning(_) => ("reasoning_summary_text", place(&id, index, "summary_index")),
-            Delta::Arguments(_) if custom => ("custom_tool_call_input", item_place(&id, index)),
-            Delta::Arguments(_) => ("function_call_arguments", item_place(&id, index)),
-            Delta::Signature(_) => return,
+        open.part.extend(delta);
+        let (kind, piece) = match delta {
+            Delta::Text(_) => ("response.output_text.delta", Some("content_index")),
+            Delta::Refusal(_) => ("response.refusal.delta", Some("content_index")),
+            Delta::Reasoning(_) => ("response.reasoning_summary_text.delta", Some("summary_index")),
+            Delta::Arguments(_) if custom => ("response.custom_tool_call_input.delta", None),
+            Delta::Arguments(_) => ("response.function_call_arguments.delta", None),
+            Delta::Signature(_) => {
+                self.open = Some(open);
+                return;
+            }
         };
+        let (id, index) = (open.id.as_str(), self.index());
         if first {
-            let at = place(&id, index, "summary_index");
-            let part = item::summary("");
-            self.write("response.reasoning_summary_part.added", &with(at, "part", part), out);
+            self.write("response.reasoning_summary_part.added", out, |event, _| {
+                place(event, id, index, "summary_index");
+                event.value("part", &item::summary(""));
+            });
         }
-        event.insert("delta".into(), delta.text().into());
-        if let Delta::Text(_) = delta {
-            event.insert("logprobs".into(), probable.into());
-        }
-        self.write(&format!("response.{kind}.delta"), &event.into(), out);
+        self.write(kind, out, |event, _| {
+            match piece {
+                Some(piece) => place(event, id, index, piece),
+                None => item_place(event, id, index),
+            }
+            event.text("delta", delta.text());
+            match delta {
+                Delta::Text(_) if probable.is_empty() => event.list("logprobs", |_| {}),
+                Delta::Text(_) => event.value("logprobs", &probable.into()),
+                _ => {}
+            }
+        });
+        self.open = Some(open);
     }
 
     /// Ends the open item.
     fn close(&mut self, status: &str, out: &mut BytesMut) {
         let Some(mut open) = self.open.take() else { return };
-        let (id, index) = (open.id.clone(), self.output.len());
+        let (id, index) = (open.id.clone(), self.index());
         let status = if open.complete { status } else { "incomplete" };
         if let Part::ToolCall { arguments, custom: false, .. } = &open.part
             && arguments.trim().is_empty()
@@ -228,19 +244,24 @@ impl AnswerEncoder {
             let Some(again) = self.open.take() else { return };
             open = again;
         }
-        for (kind, event) in closing(&open, &self.style.names, index) {
-            self.write(kind, &event, out);
+        for (kind, fields) in closing(&open, &self.style.names) {
+            self.write(kind, out, |event, _| {
+                item_place(event, &id, index);
+                event.rest(&fields, &[]);
+            });
         }
         if let Some(item) = self.style.item(&open.part, &id, status, &open.notes) {
             let item = Value::from(item);
-            let done = json!({ "output_index": index, "item": item });
-            self.write("response.output_item.done", &done, out);
+            self.write("response.output_item.done", out, |event, _| {
+                event.number("output_index", index);
+                event.value("item", &item);
+            });
             self.output.push(item);
         }
     }
 
     fn note(&mut self, dialect: Dialect, fields: &Map<String, Value>, out: &mut BytesMut) {
-        let index = self.output.len();
+        let index = self.index();
         let Some(open) = self.open.as_mut().filter(|open| matches!(open.part, Part::Text { .. }))
         else {
             return;
@@ -251,14 +272,15 @@ impl AnswerEncoder {
             _ => return,
         };
         open.probable.extend(logprobs);
-        let first = open.notes.annotations.len();
+        let first = length(open.notes.annotations.len());
         open.notes.annotations.extend(annotations.iter().cloned());
         let id = open.id.clone();
         for (number, annotation) in (first..).zip(annotations) {
-            let mut event = place(&id, index, "content_index");
-            event.insert("annotation_index".into(), number.into());
-            event.insert("annotation".into(), annotation);
-            self.write("response.output_text.annotation.added", &event.into(), out);
+            self.write("response.output_text.annotation.added", out, |event, _| {
+                place(event, &id, index, "content_index");
+                event.number("annotation_index", number);
+                event.value("annotation", &annotation);
+            });
         }
     }
 
@@ -268,12 +290,14 @@ impl AnswerEncoder {
             return;
         }
         self.begin(out);
-        let kind = format!("response.{}", state.status);
-        let state = State { output: &self.output, usage: self.usage.as_ref(), ..state };
-        let response = self.response.object(state);
-        let mut event = Map::new();
-        event.insert("response".into(), response);
-        self.write(&kind, &event.into(), out);
+        let kind = match state.status {
+            "completed" => "response.completed",
+            "incomplete" => "response.incomplete",
+            _ => "response.failed",
+        };
+        let (output, usage) = (mem::take(&mut self.output), self.usage.take());
+        let state = State { output: &output, usage: usage.as_ref(), ..state };
+        self.write(kind, out, |event, response| response.write(event, state));
     }
 
     fn fail(&mut self, error: &Error) -> Bytes {
@@ -288,24 +312,22 @@ impl AnswerEncoder {
         out.freeze()
     }
 
-    /// Writes an event. Its type and number are put in front of its own fields, of which it has some.
-    fn write(&mut self, kind: &str, event: &Value, out: &mut BytesMut) {
-        let (number, event) = (self.sequence.to_string(), event.to_string());
-        let fields = event.strip_prefix('{').unwrap_or(&event);
-        for piece in [
-            "event: ",
-            kind,
-            "\ndata: {\"type\":\"",
-            kind,
-            "\",\"sequence_number\":",
-            &number,
-            ",",
-            // JSON on one line: there are no line breaks that would need a `data:` of their own.
-            fields,
-            "\n\n",
-        ] {
-            out.extend_from_slice(piece.as_bytes());
-        }
+    /// The place of the item to come, or of the open one.
+    fn index(&self) -> u64 {
+        length(self.output.len())
+    }
+
+    /// Writes an event: its type and number, and then its own fields.
+    fn write(
+        &mut self,
+        kind: &'static str,
+        out: &mut BytesMut,
+        fields: impl FnOnce(&mut Object<'_>, &mut Response),
+    ) {
+        object::event(out, kind, |event| {
+            event.number("sequence_number", self.sequence);
+            fields(event, &mut self.response);
+        });
         self.sequence += 1;
     }
 }
@@ -351,6 +373,10 @@ impl Encode for AnswerEncoder {
         self.end(ending(Some(&reason)), &mut out);
         out.freeze()
     }
+}
+
+fn length(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 /// How a response ends that a model has finished.

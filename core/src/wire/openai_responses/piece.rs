@@ -1,12 +1,12 @@
 //! The pieces of an item: where they are, what is noted about them, and what they have become.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{
     item::{self, Notes},
     name::Names,
 };
-use crate::chat::Part;
+use crate::{chat::Part, wire::object::Object};
 
 /// The item in the making.
 #[derive(Debug)]
@@ -20,66 +20,59 @@ pub(super) struct Open {
     pub(super) complete: bool,
 }
 
-/// The events that tell what the pieces of an item have become.
-pub(super) fn closing(open: &Open, names: &Names, index: usize) -> Vec<(&'static str, Value)> {
-    let id = &open.id;
-    let at = |field: &str| place(id, index, field);
+/// The events that tell what the pieces of an item have become: their fields behind the item's place.
+pub(super) fn closing(open: &Open, names: &Names) -> Vec<(&'static str, Map<String, Value>)> {
+    let fields = |fields: Value| match fields {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    };
     let piece = item::content(&open.part, &open.notes).unwrap_or_default();
     match &open.part {
         Part::Text { text, .. } => {
-            let mut done = at("content_index");
-            done.insert("text".into(), text.as_str().into());
-            done.insert("logprobs".into(), open.notes.logprobs.clone().into());
+            let logprobs = &open.notes.logprobs;
+            let done = json!({ "content_index": 0, "text": text, "logprobs": logprobs });
+            let part = json!({ "content_index": 0, "part": piece });
             vec![
-                ("response.output_text.done", done.into()),
-                ("response.content_part.done", with(at("content_index"), "part", piece)),
+                ("response.output_text.done", fields(done)),
+                ("response.content_part.done", fields(part)),
             ]
         }
-        Part::Refusal { text } => vec![
-            ("response.refusal.done", with(at("content_index"), "refusal", text.as_str().into())),
-            ("response.content_part.done", with(at("content_index"), "part", piece)),
-        ],
-        Part::Reasoning { text, .. } if !text.is_empty() => {
-            let part = item::summary(text);
-            let text = with(at("summary_index"), "text", text.as_str().into());
+        Part::Refusal { text } => {
+            let part = json!({ "content_index": 0, "part": piece });
             vec![
-                ("response.reasoning_summary_text.done", text),
-                ("response.reasoning_summary_part.done", with(at("summary_index"), "part", part)),
+                ("response.refusal.done", fields(json!({ "content_index": 0, "refusal": text }))),
+                ("response.content_part.done", fields(part)),
+            ]
+        }
+        Part::Reasoning { text, .. } if !text.is_empty() => {
+            let done = json!({ "summary_index": 0, "text": text });
+            let part = json!({ "summary_index": 0, "part": item::summary(text) });
+            vec![
+                ("response.reasoning_summary_text.done", fields(done)),
+                ("response.reasoning_summary_part.done", fields(part)),
             ]
         }
         Part::ToolCall { arguments, custom: true, .. } => {
-            let done = with(item_place(id, index), "input", arguments.as_str().into());
-            vec![("response.custom_tool_call_input.done", done)]
+            vec![("response.custom_tool_call_input.done", fields(json!({ "input": arguments })))]
         }
         Part::ToolCall { name, arguments, .. } => {
-            let mut done = item_place(id, index);
-            done.insert("name".into(), names.split(name).1.into());
-            done.insert("arguments".into(), arguments.as_str().into());
-            vec![("response.function_call_arguments.done", done.into())]
+            let done = json!({ "name": names.split(name).1, "arguments": arguments });
+            vec![("response.function_call_arguments.done", fields(done))]
         }
         _ => Vec::new(),
     }
 }
 
-/// Where something about a whole item is.
-pub(super) fn item_place(id: &str, index: usize) -> Map<String, Value> {
-    let mut place = Map::new();
-    place.insert("item_id".into(), id.into());
-    place.insert("output_index".into(), index.into());
-    place
+/// Writes where something about a whole item is.
+pub(super) fn item_place(event: &mut Object<'_>, id: &str, index: u64) {
+    event.text("item_id", id);
+    event.number("output_index", index);
 }
 
-/// The first and only piece of an item.
-pub(super) fn place(id: &str, index: usize, piece: &str) -> Map<String, Value> {
-    let mut place = item_place(id, index);
-    place.insert(piece.to_owned(), 0.into());
-    place
-}
-
-/// Something at a place.
-pub(super) fn with(mut place: Map<String, Value>, field: &str, value: Value) -> Value {
-    place.insert(field.to_owned(), value);
-    place.into()
+/// Writes where the first and only piece of an item is.
+pub(super) fn place(event: &mut Object<'_>, id: &str, index: u64, piece: &'static str) {
+    item_place(event, id, index);
+    event.number(piece, 0_u64);
 }
 
 /// What the fields about a choice say about its part at `index`.

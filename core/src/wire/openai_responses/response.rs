@@ -1,16 +1,21 @@
 //! The response object: what an answer says about itself, the request's own fields among it.
 
-use serde_json::{Map, Value, json};
+use bytes::Bytes;
+use indexmap::IndexMap;
+use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{encode_request, usage};
 use crate::{
     chat::{Request, Usage},
-    wire::{Opening, Outgoing},
+    wire::{
+        Opening, Outgoing,
+        object::{self, Object},
+    },
 };
 
 /// The fields of a request that a response repeats, with what stands for one that was not given. Strict
 /// clients want all of them.
-fn repeated() -> [(&'static str, Value); 20] {
+fn defaults() -> [(&'static str, Value); 20] {
     [
         ("background", false.into()),
         ("instructions", Value::Null),
@@ -42,7 +47,10 @@ pub(super) struct Response {
     pub(super) id: String,
     created: u64,
     model: String,
-    repeated: Map<String, Value>,
+    request: Bytes,
+    /// What is repeated of the request, as it stands in the object. Read when it is first wanted: where a
+    /// provider's own response passes, it never is.
+    repeated: Option<Bytes>,
 }
 
 /// How a response is doing.
@@ -62,28 +70,13 @@ impl Response {
             Some(original) => Ok(original.body.clone()),
             None => encode_request(request, &Outgoing::default()),
         };
-        let given: Option<Map<String, Value>> =
-            body.ok().and_then(|body| serde_json::from_slice(&body).ok());
-        let mut given = given.unwrap_or_default();
-        let mut all = Map::new();
-        for (field, default) in repeated() {
-            let value = given.shift_remove(field).filter(|value| !value.is_null());
-            let value = match (value, default) {
-                (Some(Value::Object(mut value)), Value::Object(default)) => {
-                    for (field, default) in default {
-                        value.entry(field).or_insert(default);
-                    }
-                    value.into()
-                }
-                (value, default) => value.unwrap_or(default),
-            };
-            all.insert(field.to_owned(), value);
+        Self {
+            id: format!("resp_{}", opening.id),
+            created: opening.created,
+            model: request.model.clone(),
+            request: body.unwrap_or_default(),
+            repeated: None,
         }
-        if let Some(Value::Array(tools)) = all.get_mut("tools") {
-            tools.iter_mut().for_each(complete);
-        }
-        let id = format!("resp_{}", opening.id);
-        Self { id, created: opening.created, model: request.model.clone(), repeated: all }
     }
 
     /// What the provider says about its answer. Its model counts where the caller named none.
@@ -102,6 +95,25 @@ impl Response {
 
     /// The object.
     pub(super) fn object(&self, state: State<'_>) -> Value {
+        let mut object = self.own(state);
+        object.extend(repeated(&self.request));
+        object.into()
+    }
+
+    /// Writes the object, as the `response` of an event.
+    pub(super) fn write(&mut self, event: &mut Object<'_>, state: State<'_>) {
+        let own = self.own(state);
+        let repeated = self.repeated.get_or_insert_with(|| {
+            object::fields(|fields| fields.rest(&repeated(&self.request), &[]))
+        });
+        event.object("response", |response| {
+            response.rest(&own, &[]);
+            response.written(repeated);
+        });
+    }
+
+    /// What is not the request's.
+    fn own(&self, state: State<'_>) -> Map<String, Value> {
         let mut object = Map::new();
         object.insert("id".into(), self.id.as_str().into());
         object.insert("object".into(), "response".into());
@@ -113,9 +125,33 @@ impl Response {
         object.insert("model".into(), self.model.as_str().into());
         object.insert("output".into(), state.output.to_vec().into());
         object.insert("usage".into(), state.usage.map(usage::encode).into());
-        object.extend(self.repeated.clone());
-        object.into()
+        object
     }
+}
+
+/// What a response repeats of the body of its request.
+fn repeated(request: &[u8]) -> Map<String, Value> {
+    // Most of a request is its input, which is not worth a tree.
+    let given: Option<IndexMap<String, &RawValue>> = serde_json::from_slice(request).ok();
+    let given = given.unwrap_or_default();
+    let mut all = Map::new();
+    for (field, default) in defaults() {
+        let value = given.get(field).and_then(|raw| serde_json::from_str(raw.get()).ok());
+        let value = match (value.filter(|value: &Value| !value.is_null()), default) {
+            (Some(Value::Object(mut value)), Value::Object(default)) => {
+                for (field, default) in default {
+                    value.entry(field).or_insert(default);
+                }
+                value.into()
+            }
+            (value, default) => value.unwrap_or(default),
+        };
+        all.insert(field.to_owned(), value);
+    }
+    if let Some(Value::Array(tools)) = all.get_mut("tools") {
+        tools.iter_mut().for_each(complete);
+    }
+    all
 }
 
 /// A function has all its fields in a response.

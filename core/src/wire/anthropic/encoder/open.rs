@@ -4,11 +4,19 @@ use bytes::BytesMut;
 use serde_json::{Map, Value, json};
 
 use super::super::block;
-use super::write;
 use crate::{
     chat::{Delta, Dialect, PartKind},
-    wire::arguments::Arguments,
+    wire::{
+        arguments::Arguments,
+        object::{self, Object},
+    },
 };
+
+/// What a delta is called, and its field.
+type Piece = (&'static str, &'static str);
+
+const SIGNATURE: Piece = ("signature_delta", "signature");
+const INPUT: Piece = ("input_json_delta", "partial_json");
 
 /// A block that has begun, or that waits for its first word.
 #[derive(Debug)]
@@ -111,24 +119,22 @@ impl Open {
         if text.is_empty() {
             return;
         }
-        let delta = match (&mut self.kind, delta) {
+        let (kind, field) = match (&mut self.kind, delta) {
             (Kind::Text, Delta::Text(_) | Delta::Refusal(_)) => {
-                self.start(&json!({ "type": "text", "text": "" }), written);
-                json!({ "type": "text_delta", "text": text })
+                self.start_text(written);
+                ("text_delta", "text")
             }
             (Kind::Thinking { signed }, Delta::Signature(_)) => {
                 *signed = true;
-                json!({ "type": "signature_delta", "signature": text })
+                SIGNATURE
             }
-            (Kind::Thinking { .. }, Delta::Reasoning(_)) => {
-                json!({ "type": "thinking_delta", "thinking": text })
-            }
+            (Kind::Thinking { .. }, Delta::Reasoning(_)) => ("thinking_delta", "thinking"),
             (Kind::Redacted, Delta::Signature(_)) => {
                 return self.start(&json!({ "type": "redacted_thinking", "data": text }), written);
             }
             (Kind::Call { arguments, .. }, Delta::Arguments(_)) => {
                 arguments.push(text);
-                json!({ "type": "input_json_delta", "partial_json": text })
+                INPUT
             }
             (Kind::Free { text: input, .. }, Delta::Arguments(more)) => {
                 input.push_str(more);
@@ -136,55 +142,70 @@ impl Open {
             }
             _ => return,
         };
-        self.write_delta(&delta, written);
+        self.piece((kind, field), text, written);
     }
 
     /// Adds the source of what the text says.
     pub(super) fn cite(&mut self, citation: &Value, written: &mut BytesMut) {
         if matches!(self.kind, Kind::Text) {
-            self.start(&json!({ "type": "text", "text": "" }), written);
-            let delta = json!({ "type": "citations_delta", "citation": citation });
-            self.write_delta(&delta, written);
+            self.start_text(written);
+            self.write(written, |delta| {
+                delta.word("type", "citations_delta");
+                delta.value("citation", citation);
+            });
         }
     }
 
     /// Writes what is missing, and the end.
     pub(super) fn end(&mut self, written: &mut BytesMut) {
-        let missing = match &self.kind {
+        match &self.kind {
             // Clients rely on a signature at the end of every thought, even where nobody signed it.
-            Kind::Thinking { signed: false } => {
-                Some(json!({ "type": "signature_delta", "signature": "" }))
+            Kind::Thinking { signed: false } => self.piece(SIGNATURE, "", written),
+            Kind::Call { arguments, .. } if arguments.blank() => self.piece(INPUT, "{}", written),
+            Kind::Free { text, .. } => {
+                self.piece(INPUT, &block::input(text, true).to_string(), written);
             }
-            Kind::Call { arguments, .. } if arguments.blank() => Some(partial_json("{}")),
-            Kind::Free { text, .. } => Some(partial_json(&block::input(text, true).to_string())),
             Kind::Own(value) => match value.get("input") {
-                Some(Value::Object(input)) if !input.is_empty() => {
-                    Some(partial_json(&Value::Object(input.clone()).to_string()))
+                Some(input @ Value::Object(fields)) if !fields.is_empty() => {
+                    self.piece(INPUT, &input.to_string(), written);
                 }
-                _ => None,
+                _ => {}
             },
-            _ => None,
-        };
-        if let Some(delta) = missing {
-            self.write_delta(&delta, written);
+            _ => {}
         }
         if self.told {
-            write(written, "content_block_stop", json!({ "index": self.index }));
+            let index = self.index;
+            object::event(written, "content_block_stop", |event| event.number("index", index));
+        }
+    }
+
+    fn start_text(&mut self, written: &mut BytesMut) {
+        if !self.told {
+            self.start(&json!({ "type": "text", "text": "" }), written);
         }
     }
 
     fn start(&mut self, block: &Value, written: &mut BytesMut) {
         if !std::mem::replace(&mut self.told, true) {
-            let fields = json!({ "index": self.index, "content_block": block });
-            write(written, "content_block_start", fields);
+            object::event(written, "content_block_start", |event| {
+                event.number("index", self.index);
+                event.value("content_block", block);
+            });
         }
     }
 
-    fn write_delta(&self, delta: &Value, written: &mut BytesMut) {
-        write(written, "content_block_delta", json!({ "index": self.index, "delta": delta }));
+    /// Writes a delta with one field.
+    fn piece(&self, (kind, field): Piece, text: &str, written: &mut BytesMut) {
+        self.write(written, |delta| {
+            delta.word("type", kind);
+            delta.text(field, text);
+        });
     }
-}
 
-fn partial_json(text: &str) -> Value {
-    json!({ "type": "input_json_delta", "partial_json": text })
+    fn write(&self, written: &mut BytesMut, delta: impl FnOnce(&mut Object<'_>)) {
+        object::event(written, "content_block_delta", |event| {
+            event.number("index", self.index);
+            event.object("delta", delta);
+        });
+    }
 }
