@@ -35,15 +35,15 @@ fn decode(mut message: Map<String, Value>, at: &str) -> Result<Message> {
     let role = require(&mut message, "role", at)?;
     let name = take(&mut message, "name", at)?;
     let content = content(message.shift_remove("content"), &join(at, "content"))?;
-    let needed = || content.clone().ok_or_else(|| missing(&join(at, "content")));
+    let needed = |content: Option<Vec<Part>>| content.ok_or_else(|| missing(&join(at, "content")));
     let (role, parts) = match role {
-        WireRole::System => (Role::System, needed()?),
-        WireRole::Developer => (Role::Developer, needed()?),
-        WireRole::User => (Role::User, needed()?),
+        WireRole::System => (Role::System, needed(content)?),
+        WireRole::Developer => (Role::Developer, needed(content)?),
+        WireRole::User => (Role::User, needed(content)?),
         WireRole::Assistant => (Role::Assistant, assistant(content, &mut message, at)?),
         WireRole::Tool => {
             let call_id = require(&mut message, "tool_call_id", at)?;
-            let parts = needed()?;
+            let parts = needed(content)?;
             (Role::Tool, vec![Part::ToolResult { call_id, parts, is_error: false, cache: None }])
         }
         WireRole::Function => {
