@@ -13,7 +13,7 @@
 //! | [`parse`]     | thoughts and tool calls that models print as text                    |
 //! | [`ports`]     | the traits through which the gateway reaches the outside             |
 //! | [`emulate`]   | tools for models that have none, in words                            |
-//! | [`memory`]    | in-process implementation of the storage port                        |
+//! | [`memory`]    | in-process implementations of the storage ports                      |
 //! | [`alarm`]     | a timer that is set again and again                                  |
 //! | [`wire`]      | providers' and clients' bytes to and from the vocabulary             |
 //! | [`settings`]  | every setting: name, default, help text                              |

@@ -4,11 +4,16 @@
 //! Ports are object safe and `Send + Sync`, held as `Arc<dyn Port>`. The contract of each port is a
 //! list of clauses, and every clause is a check in `dormouse-testkit` that all implementations run.
 
+mod blobs;
 mod host;
 mod http_client;
 mod model_servers;
 mod records;
 
+pub use blobs::{
+    Blob, BlobInfo, BlobPage, Blobs, ListedBlob, MAX_BLOB_BYTES, MAX_BLOB_NAME_BYTES,
+    MAX_MEDIA_TYPE_BYTES, NewBlob, name_of_segment, segment_of_name, segment_of_tenant,
+};
 pub use host::{Host, Timestamp, hex};
 pub use http_client::{ByteStream, HttpClient, UnixSocket};
 pub use model_servers::{Lease, ModelHistory, ModelServer, ModelServers, ServerState};

@@ -10,10 +10,12 @@
     reason = "a failed expectation is a failed test"
 )]
 
+mod blobs;
 mod clock;
 mod model_servers;
 mod records;
 
+pub use blobs::blobs;
 pub use clock::{RealTime, TestClock};
 pub use model_servers::{ServerYard, TERMS, Terms, model_servers};
 pub use records::records;
