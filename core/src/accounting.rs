@@ -11,12 +11,13 @@
 //! | `receipts` | start, then random    | one [`Receipt`] for each call of a provider              |
 //!
 //! `committed` never passes the budget, because every addition names the budget as its ceiling; and
-//! since a hold is deleted by the same commit that books its outcome, it is booked once.
+//! since a hold is deleted by the same commit that books its outcome, it is booked once. Whatever must be
+//! written if and only if a call is held or booked is written *beside* it, in that commit.
 
 mod hold;
 mod ledger;
 mod receipt;
 
-pub use hold::Hold;
-pub use ledger::{Balance, Ledger};
+pub use hold::{Draft, Hold};
+pub use ledger::{Balance, Booked, Ledger, Reserved};
 pub use receipt::{Outcome, Receipt};

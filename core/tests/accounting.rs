@@ -10,13 +10,13 @@ use std::{
 use async_trait::async_trait;
 use dormouse_core::{
     Code, Error, Result,
-    accounting::{Hold, Ledger, Outcome},
+    accounting::{Booked, Hold, Ledger, Outcome, Reserved},
     chat::Usage,
     keys::Caller,
     memory::MemoryRecords,
     money::{NanoDollars, Price},
     operation::Operation,
-    ports::{self, Commit, Page, Record, Records},
+    ports::{self, Commit, Page, Record, Records, Version, When, Write},
 };
 use dormouse_testkit::fakes::TestHost;
 use futures::{FutureExt, future::join_all};
@@ -252,4 +252,62 @@ fn every_kind_of_token_has_its_price() {
     assert!(price.at_most(1000, 100) >= price.of(&usage), "a hold covers every way to count");
     let cheap = Price { input: NanoDollars(1), ..Price::default() };
     assert_eq!(cheap.of(&Usage { input: 1, ..Usage::default() }), NanoDollars(1), "rounded up");
+}
+
+/// A write beside a hold or a receipt.
+fn note(when: When) -> Write {
+    Write::put_when("notes", "one", "beside", when)
+}
+
+impl Books {
+    fn note(&self) -> Option<Version> {
+        at_once(self.records.get("acme", "notes", "one")).unwrap().map(|record| record.version)
+    }
+
+    fn reserve_with(&self, amount: i64, beside: &[Write]) -> Result<Reserved> {
+        let call = (Operation::Chat, "provider", "model");
+        let draft = self.ledger.draft(&caller(), call, NanoDollars(amount), None);
+        at_once(self.ledger.reserve_with(&caller(), draft.in_conversation("c"), beside))
+    }
+}
+
+#[test]
+fn what_stands_beside_a_hold_is_written_with_it_or_nothing_is_held() {
+    let books = Books::new();
+    assert_eq!(
+        books.reserve_with(101, &[note(When::Absent)]).unwrap_err().code(),
+        Code::OverBudget
+    );
+    assert_eq!(books.note(), None);
+
+    let Reserved::Held(hold, versions) = books.reserve_with(80, &[note(When::Absent)]).unwrap()
+    else {
+        panic!("nothing stands in the way")
+    };
+    assert_eq!(versions, [books.note()]);
+    assert_eq!(books.balance(), (0, 80));
+
+    let other = Write::put_when("notes", "two", "", When::Absent);
+    let refused = books.reserve_with(10, &[other, note(When::Absent)]).unwrap();
+    assert_eq!(refused, Reserved::Refused(1), "the second of them is there already");
+    assert_eq!(books.balance(), (0, 80));
+    assert_eq!(hold.draft(Outcome::Lost).conversation.as_deref(), Some("c"));
+}
+
+#[test]
+fn what_stands_beside_a_settlement_is_written_with_it_and_keeps_no_call_from_being_booked() {
+    let books = Books::new();
+    for (when, settled) in [(When::Absent, 30), (When::Absent, 60), (When::Any, 90)] {
+        let before = books.note();
+        let hold = reserve(&books.ledger, 40).unwrap();
+        let mut receipt = hold.draft(Outcome::Completed);
+        receipt.cost = NanoDollars(30);
+        let booked = at_once(books.ledger.settle_with(&hold, &receipt, &[note(when)])).unwrap();
+        match booked {
+            Booked::With(versions) => assert_eq!(versions, [books.note()]),
+            Booked::Alone => assert_eq!((when, books.note()), (When::Absent, before)),
+            Booked::Before => panic!("it was not booked before"),
+        }
+        assert_eq!(books.balance(), (settled, 0));
+    }
 }

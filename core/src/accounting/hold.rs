@@ -11,6 +11,33 @@ use crate::{
     ports::{Record, Timestamp, Version},
 };
 
+/// A hold that is yet to be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    pub(super) id: String,
+    pub(super) until: Timestamp,
+    pub(super) terms: Terms,
+}
+
+impl Draft {
+    /// The id that the call's receipt will have.
+    pub fn receipt(&self) -> &str {
+        &self.terms.receipt
+    }
+
+    /// When the hold may be reclaimed.
+    pub fn until(&self) -> Timestamp {
+        self.until
+    }
+
+    /// The same, for a call that belongs to this conversation.
+    #[must_use]
+    pub fn in_conversation(mut self, id: impl Into<String>) -> Self {
+        self.terms.conversation = Some(id.into());
+        self
+    }
+}
+
 /// Money set aside for one call of a provider. Ends in exactly one receipt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hold {
@@ -52,6 +79,7 @@ impl Hold {
             usage: Usage::default(),
             cost: NanoDollars::default(),
             correlation_id: self.terms.correlation_id.clone(),
+            conversation: self.terms.conversation.clone(),
         }
     }
 
@@ -79,4 +107,6 @@ pub(super) struct Terms {
     pub(super) capped: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) correlation_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) conversation: Option<String>,
 }

@@ -1,5 +1,7 @@
 //! Reserving, settling and reclaiming money.
 
+mod reading;
+
 use std::{
     sync::{
         Arc,
@@ -8,15 +10,21 @@ use std::{
     time::Duration,
 };
 
-use serde_json::{Map, Value, json};
+use super::{
+    Hold, Outcome, Receipt,
+    hold::{Draft, Terms},
+};
+pub use reading::Balance;
+use reading::read_receipt;
 
-use super::{Hold, Outcome, Receipt, hold::Terms};
 use crate::{
     Code, Error, Result,
     keys::Caller,
     money::NanoDollars,
     operation::Operation,
-    ports::{self, Commit, Host, Page, Record, Records, Refusal, TOKEN_MEMORY, When, Write, hex},
+    ports::{
+        self, Commit, Host, Page, Record, Records, Refusal, TOKEN_MEMORY, Version, When, Write, hex,
+    },
 };
 
 const BUDGETS: &str = "budgets";
@@ -32,8 +40,6 @@ const RECLAIM_BATCH: u32 = 25;
 /// Waits between the attempts to write a settlement that the store does not take.
 const SETTLE_RETRIES: [Duration; 3] =
     [Duration::from_millis(50), Duration::from_millis(250), Duration::from_secs(1)];
-/// What a caller over budget is told to wait: running requests settle within seconds.
-const OVER_BUDGET_RETRY: Duration = Duration::from_secs(5);
 
 /// The books of a gateway.
 #[derive(Clone, Debug)]
@@ -45,22 +51,24 @@ pub struct Ledger {
     reservations: Arc<AtomicU64>,
 }
 
-/// The state of a budget.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Balance {
-    /// The most that may be spent.
-    pub limit: NanoDollars,
-    /// What was spent.
-    pub settled: NanoDollars,
-    /// What is set aside for running calls.
-    pub held: NanoDollars,
+/// What became of a hold that was to be taken with other writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reserved {
+    /// The money is held, and what stands beside it is written: the new version of each write.
+    Held(Box<Hold>, Vec<Option<Version>>),
+    /// Nothing is held or written: this write beside the hold could not be applied.
+    Refused(usize),
 }
 
-impl Balance {
-    /// What may still be held.
-    pub fn remaining(&self) -> NanoDollars {
-        self.limit.minus(self.settled).minus(self.held)
-    }
+/// What became of a settlement with other writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Booked {
+    /// It is booked, and what stands beside it is written: the new version of each write.
+    With(Vec<Option<Version>>),
+    /// It had been booked before, by an attempt whose answer was lost.
+    Before,
+    /// It is booked, but not what stands beside it: one of the writes could not be applied.
+    Alone,
 }
 
 impl Ledger {
@@ -81,37 +89,30 @@ impl Ledger {
     pub async fn reserve(
         &self,
         caller: &Caller,
-        (operation, provider, model): (Operation, &str, &str),
+        call: (Operation, &str, &str),
         amount: NanoDollars,
         correlation_id: Option<String>,
     ) -> Result<Hold> {
-        if self.reservations.fetch_add(1, Ordering::Relaxed).is_multiple_of(RECLAIM_EVERY) {
-            self.reclaim(&caller.tenant).await?;
-        }
-        if let Some(hold) = self
-            .try_reserve(caller, (operation, provider, model), amount, correlation_id.clone())
-            .await?
-        {
-            return Ok(hold);
-        }
-        self.reclaim(&caller.tenant).await?;
-        match self.try_reserve(caller, (operation, provider, model), amount, correlation_id).await?
-        {
-            Some(hold) => Ok(hold),
-            None => Err(self.over_budget(caller, amount).await?),
+        let draft = self.draft(caller, call, amount, correlation_id);
+        match self.reserve_with(caller, draft, &[]).await? {
+            Reserved::Held(hold, _) => Ok(*hold),
+            Reserved::Refused(_) => {
+                Err(Error::new(Code::Internal, "a write was refused that was not asked for"))
+            }
         }
     }
 
-    async fn try_reserve(
+    /// A hold that is yet to be taken.
+    pub fn draft(
         &self,
         caller: &Caller,
         (operation, provider, model): (Operation, &str, &str),
         amount: NanoDollars,
         correlation_id: Option<String>,
-    ) -> Result<Option<Hold>> {
+    ) -> Draft {
         let now = self.host.now();
+        let until = now + self.hold_ttl;
         let random = hex(self.host.random().into_iter().take(10));
-        let id = format!("{:012x}-{random}", (now + self.hold_ttl).0);
         let terms = Terms {
             receipt: format!("{:012x}-{random}", now.0),
             tenant: caller.tenant.clone(),
@@ -123,19 +124,58 @@ impl Ledger {
             capped: caller.budget.is_some(),
             amount: if caller.budget.is_some() { amount } else { NanoDollars::default() },
             correlation_id,
+            conversation: None,
         };
-        let mut writes = vec![Write::put_when(HOLDS, &id, json(&terms)?, When::Absent)];
+        Draft { id: format!("{:012x}-{random}", until.0), until, terms }
+    }
+
+    /// Takes a hold that `caller` has [drafted](Self::draft), and writes what stands `beside` it in the same
+    /// commit. Fails as [`reserve`](Self::reserve) does.
+    pub async fn reserve_with(
+        &self,
+        caller: &Caller,
+        draft: Draft,
+        beside: &[Write],
+    ) -> Result<Reserved> {
+        if self.reservations.fetch_add(1, Ordering::Relaxed).is_multiple_of(RECLAIM_EVERY) {
+            self.reclaim(&caller.tenant).await?;
+        }
+        if let Some(reserved) = self.try_reserve(caller, &draft, beside).await? {
+            return Ok(reserved);
+        }
+        self.reclaim(&caller.tenant).await?;
+        match self.try_reserve(caller, &draft, beside).await? {
+            Some(reserved) => Ok(reserved),
+            None => Err(self.over_budget(caller, draft.terms.amount).await?),
+        }
+    }
+
+    /// `None`: the budget does not allow it.
+    async fn try_reserve(
+        &self,
+        caller: &Caller,
+        Draft { id, terms, .. }: &Draft,
+        beside: &[Write],
+    ) -> Result<Option<Reserved>> {
+        let mut writes = vec![Write::put_when(HOLDS, id, json(terms)?, When::Absent)];
         if let Some(budget) = caller.budget {
             let ceiling = (COMMITTED, budget.0);
-            let held = [(COMMITTED, amount.0)];
+            let held = [(COMMITTED, terms.amount.0)];
             writes.push(Write::add_within(BUDGETS, &caller.key, held, ceiling));
         }
+        let own = writes.len();
+        writes.extend_from_slice(beside);
         match self.commit(Commit::new(&caller.tenant, writes)).await? {
-            ports::Outcome::Applied(versions) => {
+            ports::Outcome::Applied(mut versions) => {
                 let version = versions.first().copied().flatten().ok_or_else(|| {
                     Error::new(Code::Internal, "the store gave a new hold no version")
                 })?;
-                Ok(Some(Hold { id, version, terms }))
+                let hold = Hold { id: id.clone(), version, terms: terms.clone() };
+                let beside = versions.split_off(own.min(versions.len()));
+                Ok(Some(Reserved::Held(Box::new(hold), beside)))
+            }
+            ports::Outcome::Refused { write, .. } if write >= own => {
+                Ok(Some(Reserved::Refused(write - own)))
             }
             ports::Outcome::Refused { why: Refusal::Ceiling, .. } => Ok(None),
             ports::Outcome::Refused { why: Refusal::Condition, .. } => {
@@ -147,9 +187,20 @@ impl Ledger {
     /// Ends `hold` and books `receipt`, in one commit. A store that fails is tried again for about a
     /// second.
     pub async fn settle(&self, hold: &Hold, receipt: &Receipt) -> Result<()> {
+        self.settle_with(hold, receipt, &[]).await.map(|_| ())
+    }
+
+    /// Ends `hold`, books `receipt` and writes what stands `beside` it, in one commit. Where a write beside
+    /// it cannot be applied, the call is booked without them. Tries again as [`settle`](Self::settle) does.
+    pub async fn settle_with(
+        &self,
+        hold: &Hold,
+        receipt: &Receipt,
+        beside: &[Write],
+    ) -> Result<Booked> {
         let mut waits = SETTLE_RETRIES.iter();
         loop {
-            match (self.try_settle(hold, receipt).await, waits.next()) {
+            match (self.try_settle(hold, receipt, beside).await, waits.next()) {
                 (Err(error), Some(wait)) if error.code() == Code::StoreUnavailable => {
                     self.host.sleep(*wait).await;
                 }
@@ -160,7 +211,7 @@ impl Ledger {
 
     /// Deletes the hold and books the receipt: whoever deletes the hold has booked it, and a second
     /// attempt finds no hold.
-    async fn try_settle(&self, hold: &Hold, receipt: &Receipt) -> Result<()> {
+    async fn try_settle(&self, hold: &Hold, receipt: &Receipt, beside: &[Write]) -> Result<Booked> {
         let release = Write::delete_when(HOLDS, &hold.id, When::Version(hold.version));
         let (held, cost) = (hold.terms.amount.0, receipt.cost.0);
         if hold.terms.capped && cost > held {
@@ -172,37 +223,58 @@ impl Ledger {
             let fields = [(COMMITTED, cost.saturating_sub(held)), (SETTLED, cost)];
             writes.push(Write::add(BUDGETS, &hold.terms.key, fields));
         }
-        match self.commit(Commit::new(&hold.terms.tenant, writes)).await? {
-            ports::Outcome::Applied(_) => Ok(()),
-            ports::Outcome::Refused { .. } if receipt.outcome == Outcome::Lost => Ok(()),
-            ports::Outcome::Refused { .. } => self.book_late(hold, receipt).await,
+        let tenant = &hold.terms.tenant;
+        match self.book(tenant, writes, beside).await? {
+            Some(booked) => Ok(booked),
+            None if receipt.outcome == Outcome::Lost => Ok(Booked::Before),
+            None => self.book_late(hold, receipt, beside).await,
+        }
+    }
+
+    /// Commits `writes` with what stands beside them, or without it if that cannot be. `None`: one of
+    /// `writes` could not be applied.
+    async fn book(
+        &self,
+        tenant: &str,
+        writes: Vec<Write>,
+        beside: &[Write],
+    ) -> Result<Option<Booked>> {
+        let own = writes.len();
+        let all = writes.iter().chain(beside).cloned().collect();
+        match self.commit(Commit::new(tenant, all)).await? {
+            ports::Outcome::Applied(mut versions) => {
+                Ok(Some(Booked::With(versions.split_off(own.min(versions.len())))))
+            }
+            ports::Outcome::Refused { write, .. } if write >= own => {
+                let alone = self.commit(Commit::new(tenant, writes)).await?;
+                Ok(matches!(alone, ports::Outcome::Applied(_)).then_some(Booked::Alone))
+            }
+            ports::Outcome::Refused { .. } => Ok(None),
         }
     }
 
     /// Books a call without a hold, unless it is booked already: a commit may have been applied though
     /// its answer was lost. If not, the call outlived its hold, which was reclaimed; what it cost is
     /// booked all the same, in the place of the receipt that calls it lost.
-    async fn book_late(&self, hold: &Hold, receipt: &Receipt) -> Result<()> {
+    async fn book_late(&self, hold: &Hold, receipt: &Receipt, beside: &[Write]) -> Result<Booked> {
         let tenant = &hold.terms.tenant;
         let found = self.records.get(tenant, RECEIPTS, &receipt.id).await?;
         let place = match &found {
-            Some(record) if read_receipt(record)?.outcome != Outcome::Lost => return Ok(()),
+            Some(record) if read_receipt(record)?.outcome != Outcome::Lost => {
+                return Ok(Booked::Before);
+            }
             Some(record) => When::Version(record.version),
             None => When::Absent,
         };
         let fields = [(COMMITTED, receipt.cost.0), (SETTLED, receipt.cost.0)];
         let booked = Write::add(BUDGETS, &hold.terms.key, fields);
-        match self.commit(Commit::new(tenant, vec![self.write(receipt, place)?, booked])).await? {
-            ports::Outcome::Applied(_) => {
-                tracing::warn!(
-                    receipt = receipt.id,
-                    "a call was settled after its hold had expired"
-                );
-                Ok(())
-            }
-            // Nobody else settles this call, so it was an attempt of ours whose answer was lost.
-            ports::Outcome::Refused { .. } => Ok(()),
+        let writes = vec![self.write(receipt, place)?, booked];
+        let booked = self.book(tenant, writes, beside).await?;
+        if booked.is_some() {
+            tracing::warn!(receipt = receipt.id, "a call was settled after its hold had expired");
         }
+        // Nobody else settles this call, so if it is booked it was by an attempt of ours whose answer was lost.
+        Ok(booked.unwrap_or(Booked::Before))
     }
 
     /// The write of a receipt. By it a repeated settlement is told from a late one, so it is kept for as
@@ -237,7 +309,7 @@ impl Ledger {
         let hold = Hold::read(record)?;
         let mut receipt = hold.draft(Outcome::Lost);
         receipt.duration_ms = now.0.saturating_sub(receipt.started_at.0);
-        self.try_settle(&hold, &receipt).await?;
+        self.try_settle(&hold, &receipt, &[]).await?;
         tracing::warn!(receipt = receipt.id, "a call was lost with its process; its hold is free");
         Ok(())
     }
@@ -252,69 +324,10 @@ impl Ledger {
             _ => error,
         })
     }
-
-    /// The state of the budget `limit` of a key.
-    pub async fn balance(&self, tenant: &str, key: &str, limit: NanoDollars) -> Result<Balance> {
-        self.reclaim(tenant).await?;
-        self.read_balance(tenant, key, limit).await
-    }
-
-    async fn read_balance(&self, tenant: &str, key: &str, limit: NanoDollars) -> Result<Balance> {
-        let counters = self.records.get(tenant, BUDGETS, key).await?.map(|record| record.counters);
-        let counter = |name| {
-            counters.as_ref().and_then(|counters| counters.get(name)).copied().unwrap_or_default()
-        };
-        let settled = NanoDollars(counter(SETTLED));
-        Ok(Balance { limit, settled, held: NanoDollars(counter(COMMITTED)).minus(settled) })
-    }
-
-    /// Reads one receipt.
-    pub async fn receipt(&self, tenant: &str, id: &str) -> Result<Receipt> {
-        let record = self.records.get(tenant, RECEIPTS, id).await?;
-        let record =
-            record.ok_or_else(|| Error::new(Code::NotFound, "there is no such receipt"))?;
-        read_receipt(&record)
-    }
-
-    /// Reads the newest receipts: up to `limit`, those before `before`.
-    pub async fn receipts(
-        &self,
-        tenant: &str,
-        before: Option<String>,
-        limit: u32,
-    ) -> Result<Vec<Receipt>> {
-        let page = Page { before, limit, descending: true, ..Page::default() };
-        self.records.page(tenant, RECEIPTS, page).await?.iter().map(read_receipt).collect()
-    }
-
-    async fn over_budget(&self, caller: &Caller, amount: NanoDollars) -> Result<Error> {
-        let limit = caller.budget.unwrap_or_default();
-        let balance = self.read_balance(&caller.tenant, &caller.key, limit).await?;
-        let facts = json!({
-            "scope": "key",
-            "limit": limit.to_string(),
-            "remaining": balance.remaining().to_string(),
-            "required": amount.to_string(),
-        });
-        let message = format!(
-            "the budget of this key has {} of {limit} dollars left, and this request may cost {amount}",
-            balance.remaining()
-        );
-        let details = if let Value::Object(facts) = facts { facts } else { Map::new() };
-        Ok(Error::new(Code::OverBudget, message)
-            .with_details(details)
-            .retry_after(OVER_BUDGET_RETRY))
-    }
 }
 
 /// A record's value.
 fn json(value: &impl serde::Serialize) -> Result<Vec<u8>> {
     serde_json::to_vec(value)
         .map_err(|error| Error::new(Code::Internal, "a record cannot be stored").caused_by(error))
-}
-
-fn read_receipt(record: &Record) -> Result<Receipt> {
-    serde_json::from_slice(&record.value).map_err(|error| {
-        Error::new(Code::Internal, "a stored receipt cannot be read").caused_by(error)
-    })
 }

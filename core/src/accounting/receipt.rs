@@ -39,6 +39,9 @@ pub struct Receipt {
     /// Ties the receipt to log lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<String>,
+    /// The id of the conversation that the call belongs to, if that is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<String>,
 }
 
 /// How a call ended.

@@ -73,5 +73,6 @@ fn describe(receipt: &Receipt) -> Value {
         },
         "cost": receipt.cost.to_string(),
         "correlation_id": receipt.correlation_id,
+        "conversation": receipt.conversation,
     })
 }
