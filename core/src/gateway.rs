@@ -13,12 +13,14 @@
 mod admit;
 mod answer;
 mod closing;
+mod converse;
 mod count;
 mod deliver;
 mod detached;
 mod identify;
 mod line;
 mod models;
+mod outside;
 mod recall;
 mod reserve;
 mod route;
@@ -31,61 +33,28 @@ use std::{ops::Deref, sync::Arc};
 
 use admit::Admission;
 use answer::{Ask, Question, Terms};
+use converse::Conversing;
 use route::{Attempt, Plan};
 use tracing::instrument;
 
 use crate::{
     Error, Result,
     accounting::Ledger,
-    catalog::{Catalog, Route},
+    catalog::Catalog,
     chat::{ChunkStream, Dialect, Request},
+    conversation::{Address, Conversations, Opened},
     inference::{Deadline, LocalModels, Providers},
     keys::{Caller, Fingerprint, Keys},
-    ports::{Host, HttpClient, ModelServers, Records},
+    ports::Host,
     responses::Responses,
     seal::Seals,
     settings::Settings,
     telemetry::Metrics,
-    wire::Opening,
 };
 
+pub use outside::{LocalServers, Origin, Ports};
 pub use state::{Check, Readiness};
 pub use whole::Answered;
-
-/// The outside of a gateway: what its entrypoint provides.
-#[derive(Clone, Debug)]
-pub struct Ports {
-    /// Time, randomness, background work.
-    pub host: Arc<dyn Host>,
-    /// Calls to providers.
-    pub http: Arc<dyn HttpClient>,
-    /// What is kept.
-    pub records: Arc<dyn Records>,
-    /// The servers of this machine's models, on hosts that can start processes.
-    pub models: Option<LocalServers>,
-}
-
-/// The servers of this machine's models, and the way to them.
-#[derive(Clone, Debug)]
-pub struct LocalServers {
-    /// Who starts and stops them.
-    pub servers: Arc<dyn ModelServers>,
-    /// Calls to them. They are on this machine, so no proxy may stand in between.
-    pub http: Arc<dyn HttpClient>,
-}
-
-/// What is known of a request beside its content.
-#[derive(Clone, Debug, Default)]
-pub struct Origin {
-    /// Ties log lines and the receipt to the request.
-    pub correlation_id: Option<String>,
-    /// Names the conversation that the request continues, in the caller's own words.
-    pub conversation: Option<String>,
-    /// The catalog's route by which the request came.
-    pub route: Option<Route>,
-    /// What the answer will say about itself. Without it, no answer is kept.
-    pub opening: Option<Opening>,
-}
 
 /// A wired gateway; one per process. Clones are the same gateway.
 #[derive(Clone, Debug)]
@@ -108,6 +77,7 @@ pub struct Parts {
     providers: Providers,
     local: Option<LocalModels>,
     responses: Responses,
+    conversations: Conversations,
     seals: Seals,
     metrics: Metrics,
     closing: closing::Closing,
@@ -128,6 +98,8 @@ struct Asked<'a, A> {
     origin: &'a Origin,
     /// Names the conversation among those of all tenants.
     conversation: Option<String>,
+    /// The kept conversation that it belongs to.
+    conversing: Option<Arc<Conversing>>,
     deadline: Deadline,
 }
 
@@ -146,6 +118,8 @@ pub struct Answer {
     pub receipt: String,
     /// The model that was asked.
     pub model: String,
+    /// The id of the kept conversation that it belongs to.
+    pub conversation: Option<String>,
     /// The answer. Its end comes after settlement; dropping it cancels the call and settles it too.
     pub chunks: ChunkStream,
 }
@@ -183,6 +157,11 @@ impl Gateway {
             Arc::clone(&ports.host),
             settings.responses_retention,
         );
+        let conversations = Conversations::new(
+            Arc::clone(&ports.records),
+            Arc::clone(&ports.host),
+            settings.hold_ttl(),
+        );
         let seals = Seals::new(
             Arc::clone(&ports.records),
             Arc::clone(&ports.host),
@@ -210,6 +189,7 @@ impl Gateway {
             providers,
             local,
             responses,
+            conversations,
             seals,
             metrics,
             closing: closing::Closing::default(),
@@ -220,6 +200,16 @@ impl Gateway {
     /// Who shows `credential`, the text of an API key.
     pub async fn identify(&self, credential: Option<&str>) -> Result<Caller> {
         identify::identify(self.fixed_key.as_ref(), &self.keys, credential).await
+    }
+
+    /// Finds the kept conversation that a request of `caller` belongs to, to be [told](Origin::conversing)
+    /// with it. `None`: conversations are not kept, or this one is an agent's and others are about to write it.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`Conversations::open`].
+    pub async fn converse(&self, caller: &Caller, address: &Address) -> Result<Option<Opened>> {
+        converse::open(self, caller, address).await
     }
 
     /// Answers one request for a chat answer or a text completion.
@@ -239,10 +229,15 @@ impl Gateway {
         &self,
         caller: &Caller,
         mut request: Request,
-        origin: Origin,
+        mut origin: Origin,
     ) -> Result<Answer> {
         let tenant = &caller.tenant;
+        let opened = origin.conversing.take();
         let keep = match request.dialect {
+            Dialect::OpenAiResponses if opened.as_ref().is_some_and(|it| !it.by_agent()) => {
+                recall::refuse_previous(&request)?;
+                None
+            }
             Dialect::OpenAiResponses => {
                 let recalled = recall::recall(&self.responses, tenant, &mut request, &origin);
                 Box::pin(recalled).await?
@@ -250,15 +245,20 @@ impl Gateway {
             _ => None,
         };
         seal::open(&self.seals, tenant, &mut request).await?;
+        let conversing = match opened {
+            Some(opened) => Box::pin(converse::recall(self, caller, opened, &mut request)).await?,
+            None => None,
+        };
+        let conversation = conversing.as_ref().map(|it| it.id());
         let Begun { answer, model, receipt, settlement, deadline } =
-            self.ask(caller, &request, &origin).await?;
+            self.ask(caller, &request, &origin, conversing).await?;
         let limits = deliver::Limits { deadline, closing: self.closing.clone() };
         let chunks = deliver::deliver(&self.ports.host, answer, settlement, limits);
         let mut chunks = seal::close(&self.seals, tenant, request.dialect, chunks);
         if let Some(keep) = keep {
             chunks = keep.watch(chunks);
         }
-        Ok(Answer { receipt, model, chunks })
+        Ok(Answer { receipt, model, conversation, chunks })
     }
 
     /// Asks one candidate after the other, until one begins to answer.
@@ -267,13 +267,14 @@ impl Gateway {
         caller: &Caller,
         request: &A,
         origin: &Origin,
+        conversing: Option<Arc<Conversing>>,
     ) -> Result<Begun<A::Answer>> {
         let deadline = Deadline::after(Arc::clone(&self.ports.host), self.settings.request_timeout);
         // Tenants may use the same names.
         let named = origin.conversation.as_ref();
         let conversation = named.map(|name| format!("{}/{name}", caller.tenant));
         let mut plan = Plan::new(route::route(self, request, origin).await?);
-        let asked = Asked { caller, request, origin, conversation, deadline };
+        let asked = Asked { caller, request, origin, conversation, conversing, deadline };
         let mut attempt = plan.first()?;
         loop {
             match Box::pin(self.attempt(attempt, &asked)).await {
@@ -308,7 +309,9 @@ impl Gateway {
             wake_timeout: self.settings.wake_timeout,
         };
         let model = candidate.model.clone();
-        let mut settlement = reserve::reserve(self, asked.caller.clone(), claim, slot).await?;
+        let conversing = asked.conversing.clone();
+        let mut settlement =
+            reserve::reserve(self, asked.caller.clone(), claim, slot, conversing).await?;
         let receipt = settlement.receipt_id().unwrap_or_default().to_owned();
         let answer = answer::answer(attempt, question, &mut settlement);
         let answer = self.closing.unless(answer).await?;
@@ -348,6 +351,11 @@ impl Gateway {
     /// The responses that are kept.
     pub fn responses(&self) -> &Responses {
         &self.responses
+    }
+
+    /// The conversations that are kept.
+    pub fn conversations(&self) -> &Conversations {
+        &self.conversations
     }
 
     /// Its metrics.

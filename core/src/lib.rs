@@ -22,6 +22,7 @@
 //! | [`accounting`]| budgets, holds and receipts on top of the storage port               |
 //! | [`keys`]      | API keys: minted, stored as digests, verified                        |
 //! | [`seal`]      | a provider's signed thoughts, sealed for their way through a caller  |
+//! | [`conversation`] | conversations that are kept, claimed by who is about to write them  |
 //! | [`responses`] | answers that are kept, to be read and continued by their id          |
 //! | [`telemetry`] | the metrics of the process                                           |
 //! | [`gateway`]   | the pipeline one request walks through, one module per stage         |
@@ -34,6 +35,7 @@ pub mod accounting;
 pub mod alarm;
 pub mod catalog;
 pub mod chat;
+pub mod conversation;
 pub mod embeddings;
 pub mod emulate;
 pub mod error;

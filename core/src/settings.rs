@@ -140,6 +140,16 @@ settings! {
         "How long receipts are kept.";
     responses_retention: Duration, "responses-retention", "DURATION", Some("30d"),
         "How long responses are kept that callers may continue by their id. 0s: none are kept.";
+    conversation_ttl: Duration, "conversation-ttl", "DURATION", Some("24h"),
+        "How long a conversation is kept after its last turn. 0s: none are kept.";
+    conversation_messages: u32, "conversation-messages", "COUNT", Some("200"),
+        "The most messages of a conversation.";
+    conversation_compact_at: u32, "conversation-compact-at", "PERCENT", Some("80"),
+        "Above which share of its model's context window a conversation is compacted: a summary takes the place of all but its end. 0: only when asked to.";
+    compaction_model: Option<String>, "compaction-model", "NAME", None,
+        "The model that writes summaries of conversations. Unset, the one that is to answer.";
+    context_window: Option<u32>, "context-window", "TOKENS", None,
+        "The context window of models of which the catalog knows none. Unset, conversations with them are neither cut nor compacted by themselves.";
     seal_key: Option<Secret>, "seal-key", "KEY", None,
         "Seals a provider's signed thoughts on their way through callers: at least 32 characters, the same in all gateways that share conversations. Unset, one is made and kept in the store.";
     headers_within: Duration, "headers-within", "DURATION", Some("1s"),
@@ -192,6 +202,18 @@ impl Settings {
         }
         if self.models_max == Some(0) {
             return wrong("DORMOUSE_MODELS_MAX", "DORMOUSE_MODELS_MAX must be at least 1");
+        }
+        if self.conversation_messages < 2 {
+            return wrong(
+                "DORMOUSE_CONVERSATION_MESSAGES",
+                "DORMOUSE_CONVERSATION_MESSAGES must be at least 2: a question and its answer",
+            );
+        }
+        if self.conversation_compact_at > 100 {
+            return wrong(
+                "DORMOUSE_CONVERSATION_COMPACT_AT",
+                "DORMOUSE_CONVERSATION_COMPACT_AT must be at most 100",
+            );
         }
         if self.max_output_tokens == 0 {
             return wrong(

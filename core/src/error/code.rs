@@ -71,6 +71,9 @@ codes! {
     PreviousResponseNotFound, "previous_response_not_found", Invalid, "Send the whole conversation as `input`; the response is deleted, expired, was not stored, or is of another tenant.";
     MethodNotAllowed, "method_not_allowed", MethodNotAllowed, "Use the method that the API reference gives for this path.";
     Conflict, "conflict", Conflict, "Read the current state and try again.";
+    ConversationBusy, "conversation_busy", Conflict, "Another request is being answered in this conversation: retry after the given delay.";
+    ConversationArchived, "conversation_archived", Conflict, "The conversation was compacted and can only be read: go on with the one that `successor` names.";
+    ConversationTooLong, "conversation_too_long", TooLarge, "Compact the conversation, or begin another.";
     BodyTooLarge, "body_too_large", TooLarge, "Send a smaller request, or raise the gateway's body limit.";
     OverBudget, "over_budget", Limited, "Wait for running requests to settle, ask for fewer output tokens, or raise the key's budget.";
     Busy, "busy", Limited, "All worker slots are taken: retry after the given delay.";

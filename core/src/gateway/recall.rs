@@ -42,6 +42,15 @@ pub(super) async fn recall(
     Ok(Some(Keep { responses, tenant, encoder, input }))
 }
 
+/// Refuses a request that continues a response and belongs to a conversation: each has its own history.
+pub(super) fn refuse_previous(request: &Request) -> Result<()> {
+    if Keeping::of(request).is_some_and(|keeping| keeping.previous.is_some()) {
+        let why = "a request continues a response or a conversation: leave one of them out";
+        return Err(Error::invalid("previous_response_id", why));
+    }
+    Ok(())
+}
+
 async fn earlier(responses: &Responses, tenant: &str, id: &str) -> Result<Vec<Value>> {
     match responses.get(tenant, id).await {
         Ok(kept) => Ok(kept.items()),

@@ -4,9 +4,20 @@ mod load;
 
 pub(super) use load::{BYTES_PER_TOKEN, Load};
 
-use super::{Gateway, admit::Slot, detached, route::Candidate, settle::Settlement};
+use std::sync::Arc;
+
+use super::{
+    Gateway,
+    admit::Slot,
+    converse::{Conversing, Heard},
+    detached,
+    route::Candidate,
+    settle::Settlement,
+};
 use crate::{
     Result,
+    accounting::{Hold, Reserved},
+    conversation::busy,
     keys::Caller,
     money::{NanoDollars, Price},
     operation::Operation,
@@ -60,19 +71,53 @@ impl Claim {
     }
 }
 
-/// Holds what is claimed. A caller who leaves meanwhile leaves no hold behind.
+/// Holds what is claimed, and with it the conversation that the call belongs to. A caller who leaves
+/// meanwhile leaves no hold behind.
 pub(super) async fn reserve(
     gateway: &Gateway,
     caller: Caller,
     claim: Claim,
     slot: Option<Slot>,
+    conversing: Option<Arc<Conversing>>,
 ) -> Result<Settlement> {
     let this = gateway.clone();
     let work = async move {
-        let Claim { operation, provider, model, amount, .. } = &claim;
-        let id = claim.correlation_id.clone();
-        let hold = this.ledger.reserve(&caller, (*operation, provider, model), *amount, id).await?;
-        Ok(Settlement::new(&this, hold, &claim, slot))
+        let (hold, conversing) = match conversing {
+            None => (hold(&this, &caller, &claim).await?, None),
+            Some(conversing) => hold_within(&this, &caller, &claim, conversing).await?,
+        };
+        Ok(Settlement::new(&this, hold, &claim, slot, conversing.map(Heard::new)))
     };
     detached::run(&*gateway.ports.host, work).await
+}
+
+async fn hold(gateway: &Gateway, caller: &Caller, claim: &Claim) -> Result<Hold> {
+    let Claim { operation, provider, model, amount, .. } = claim;
+    let id = claim.correlation_id.clone();
+    gateway.ledger.reserve(caller, (*operation, provider, model), *amount, id).await
+}
+
+/// Holds what is claimed and claims the conversation in one commit. Where another request has done so, an
+/// agent's is answered without its conversation.
+async fn hold_within(
+    gateway: &Gateway,
+    caller: &Caller,
+    claim: &Claim,
+    conversing: Arc<Conversing>,
+) -> Result<(Hold, Option<Arc<Conversing>>)> {
+    let Claim { operation, provider, model, amount, .. } = claim;
+    let id = claim.correlation_id.clone();
+    let draft = gateway.ledger.draft(caller, (*operation, provider, model), *amount, id);
+    let writes = conversing.claim(&draft)?;
+    let draft = draft.in_conversation(conversing.id());
+    match gateway.ledger.reserve_with(caller, draft, &writes).await? {
+        Reserved::Held(hold, versions) => {
+            conversing.claimed(&versions);
+            Ok((*hold, Some(conversing)))
+        }
+        Reserved::Refused(_) if conversing.is_optional() => {
+            Ok((hold(gateway, caller, claim).await?, None))
+        }
+        Reserved::Refused(_) => Err(busy()),
+    }
 }

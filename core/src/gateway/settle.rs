@@ -11,6 +11,7 @@ use tracing::Span;
 use super::{
     Gateway,
     admit::Slot,
+    converse::Heard,
     detached,
     reserve::{BYTES_PER_TOKEN, Claim},
 };
@@ -34,6 +35,8 @@ pub(super) struct Settlement {
     grammar: Grammar,
     started: Duration,
     wake: Option<Wake>,
+    /// What is heard of the answer, for the conversation that it belongs to.
+    heard: Option<Heard>,
     gateway: Gateway,
     span: Span,
     _slot: Option<Slot>,
@@ -61,7 +64,13 @@ enum Reach {
 }
 
 impl Settlement {
-    pub(super) fn new(gateway: &Gateway, hold: Hold, claim: &Claim, slot: Option<Slot>) -> Self {
+    pub(super) fn new(
+        gateway: &Gateway,
+        hold: Hold,
+        claim: &Claim,
+        slot: Option<Slot>,
+        heard: Option<Heard>,
+    ) -> Self {
         Self {
             hold: Some(hold),
             price: claim.price,
@@ -72,6 +81,7 @@ impl Settlement {
             grammar: Grammar::default(),
             started: gateway.host().elapsed(),
             wake: None,
+            heard,
             gateway: gateway.clone(),
             span: Span::current(),
             _slot: slot,
@@ -132,8 +142,12 @@ impl Settlement {
         let hold = self.hold.take()?;
         let receipt = self.receipt(&hold, outcome, error);
         let gateway = self.gateway.clone();
+        let heard = self.heard.take();
         let work = async move {
-            let result = gateway.ledger().settle(&hold, &receipt).await;
+            let result = match heard {
+                None => gateway.ledger().settle(&hold, &receipt).await,
+                Some(heard) => heard.settle(&gateway, &hold, &receipt).await,
+            };
             if let Err(error) = &result {
                 let error = error as &dyn std::error::Error;
                 tracing::error!(
@@ -189,6 +203,9 @@ impl Settlement {
                     }
                 }
                 _ => {}
+            }
+            if let Some(heard) = &mut self.heard {
+                heard.hear(event)?;
             }
             if cfg!(debug_assertions) {
                 self.grammar.check(event).map_err(illegal)?;

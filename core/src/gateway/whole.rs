@@ -44,7 +44,7 @@ impl Gateway {
         request: embeddings::Request,
         origin: Origin,
     ) -> Result<Answered<Embeddings>> {
-        let mut begun = self.ask(caller, &request, &origin).await?;
+        let mut begun = self.ask(caller, &request, &origin, None).await?;
         let (answer, settlement) = (&mut begun.answer, &mut begun.settlement);
         settlement.counted(*answer.usage.get_or_insert_with(|| settlement.estimate()));
         let fitted = answer.fit(request.dimensions);
@@ -68,6 +68,6 @@ impl Gateway {
         if usual.is_none() || request.model == moderation::WORD_LIST {
             return Ok(Answered { receipt: None, answer: moderation::judge(&request) });
         }
-        self.ask(caller, &request, &origin).await?.settle(Ok(())).await
+        self.ask(caller, &request, &origin, None).await?.settle(Ok(())).await
     }
 }

@@ -40,6 +40,7 @@ pub use outgoing::encode_request;
 pub(super) use outgoing::{from_vocabulary, patched};
 pub use request::decode_request;
 pub(super) use request::{Stop, n_predict, stream_options, within};
+pub use turn::encode_messages;
 pub use usage::decode_usage;
 pub(super) use usage::encode as encode_usage;
 

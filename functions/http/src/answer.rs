@@ -10,7 +10,9 @@ use axum::{
 use bytes::Bytes;
 use dormouse_core::{
     Code, Error, Result,
+    catalog::Route,
     chat::{Dialect, Request, Whole},
+    conversation::Opened,
     gateway::{Answer, Gateway, Origin},
     keys::Caller,
     ports::hex,
@@ -20,14 +22,17 @@ use futures::TryStreamExt;
 use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
 
 use crate::{
-    body, caller::Authenticated, correlation::CorrelationId, dialect::Spoken, problem::Problem,
+    body,
+    caller::Authenticated,
+    correlation::CorrelationId,
+    dialect::Spoken,
+    problem::Problem,
+    session::{self, CLAUDE_CODE, SESSION},
     stream,
 };
 
-/// Headers that name the conversation, so that a model server finds its beginning in its cache. The
-/// second is Claude Code's.
-const SESSIONS: [HeaderName; 2] =
-    [HeaderName::from_static("x-session-id"), HeaderName::from_static("x-claude-code-session-id")];
+/// Headers that name the conversation, so that a model server finds its beginning in its cache.
+const SESSIONS: [HeaderName; 2] = [SESSION, CLAUDE_CODE];
 /// The longest name of a conversation that is taken notice of, in bytes.
 const MAX_SESSION_BYTES: usize = 256;
 /// Names the receipt of the call in the response.
@@ -40,22 +45,55 @@ pub(crate) type Known = (Extension<CorrelationId>, Extension<Spoken>);
 pub(crate) async fn answer(
     State(gateway): State<Gateway>,
     Authenticated(caller): Authenticated,
-    (Extension(CorrelationId(id)), Extension(Spoken { dialect, route })): Known,
+    (Extension(id), Extension(Spoken { dialect, route })): Known,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let format = format(dialect)?;
     let body = body::read(&gateway, body).await?;
-    let request = format.decode_request(&headers, &body)?;
+    let mut request = format.decode_request(&headers, &body)?;
+    let conversing = match session::address(&headers, &mut request)? {
+        Some(address) => gateway.converse(&caller, &address).await?,
+        None => None,
+    };
+    let named = conversation(&headers, &request);
+    let asked = Asked { request, conversing, named, route };
+    respond(gateway, caller, asked, id).await
+}
+
+/// A request for an answer, and what is known of it.
+pub(crate) struct Asked {
+    pub(crate) request: Request,
+    /// The kept conversation that it belongs to.
+    pub(crate) conversing: Option<Opened>,
+    /// The caller's name for its conversation.
+    pub(crate) named: Option<String>,
+    pub(crate) route: Option<Route>,
+}
+
+/// Answers a request that was read.
+pub(crate) async fn respond(
+    gateway: Gateway,
+    caller: Caller,
+    Asked { request, conversing, named, route }: Asked,
+    CorrelationId(correlation_id): CorrelationId,
+) -> Result<Response, Problem> {
     // Callers may use a correlation id twice; an answer's id is its own.
     let fresh = hex(gateway.host().random().into_iter().take(16));
     let opening = Opening { id: fresh, created: gateway.host().now().0 / 1000 };
-    let conversation = conversation(&headers, &request);
-    let origin =
-        Origin { correlation_id: Some(id), conversation, route, opening: Some(opening.clone()) };
-    let encoder = format.encoder(&request, opening);
+    let encoder = format(request.dialect)?.encoder(&request, opening.clone());
+    // An agent's may turn out not to be kept.
+    let kept = conversing.as_ref().filter(|conversing| !conversing.by_agent());
+    let kept = kept.map(|conversing| conversing.id().to_owned());
+    let origin = Origin {
+        correlation_id: Some(correlation_id),
+        conversation: named.or_else(|| kept.clone()),
+        route,
+        conversing,
+        opening: Some(opening),
+    };
     if request.stream.is_some() {
-        streamed(gateway, caller, request, origin, encoder).await
+        streamed((gateway, caller), request, origin, (encoder, kept)).await
     } else {
         let answer = gateway.chat(&caller, request, origin).await?;
         Ok(whole(answer, encoder).await?)
@@ -82,24 +120,25 @@ fn conversation(headers: &HeaderMap, request: &Request) -> Option<String> {
 }
 
 async fn streamed(
-    gateway: Gateway,
-    caller: Caller,
+    (gateway, caller): (Gateway, Caller),
     request: Request,
     origin: Origin,
-    encoder: Box<dyn Encode>,
+    (encoder, kept): (Box<dyn Encode>, Option<String>),
 ) -> Result<Response, Problem> {
     let pace = stream::Pace::of(&gateway, &request.model);
     let answer = async move { gateway.chat(&caller, request, origin).await };
-    let (receipt, events) = stream::begin(pace, Box::pin(answer), encoder).await?;
+    let (begun, events) = stream::begin(pace, Box::pin(answer), encoder).await?;
     let mut response = Response::new(Body::from_stream(events));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     // Asks nginx not to collect the stream.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    if let Some(receipt) = receipt {
-        name_receipt(&mut response, &receipt);
+    if let Some(begun) = &begun {
+        name_receipt(&mut response, &begun.receipt);
     }
+    let conversation = begun.map_or(kept, |begun| begun.conversation);
+    session::name(response.headers_mut(), conversation.as_deref());
     Ok(response)
 }
 
@@ -114,7 +153,9 @@ async fn whole(mut answer: Answer, mut encoder: Box<dyn Encode>) -> Result<Respo
         body = chunk.verbatim.or(body);
     }
     let body = body.unwrap_or_else(|| encoder.whole(&whole));
-    Ok(json(body, Some(&answer.receipt)))
+    let mut response = json(body, Some(&answer.receipt));
+    session::name(response.headers_mut(), answer.conversation.as_deref());
+    Ok(response)
 }
 
 /// A response with a JSON body, and the receipt of the call it comes from.

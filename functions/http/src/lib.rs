@@ -11,6 +11,7 @@
 //! | `POST /v1/messages`         | `answer`       |
 //! | `POST /v1/embeddings`       | `embeddings`   |
 //! | `POST /v1/moderations`      | `moderations`  |
+//! | `DELETE /v1/sessions/{id}`  | `session`      |
 //! | `POST /v1/messages/count_tokens` | `count`   |
 //! | `/v1/models[/{id}[/wake]]`  | `models`       |
 //! | `/v1/keys[/{id}]`           | `keys`         |
@@ -33,12 +34,13 @@ mod moderations;
 mod problem;
 mod receipts;
 mod responses;
+mod session;
 mod state;
 mod stream;
 
 use axum::{
     Router, middleware,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use dormouse_core::gateway::Gateway;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -55,6 +57,8 @@ pub fn router(gateway: Gateway) -> Router {
         .route("/v1/embeddings", post(embeddings::embed))
         .route("/v1/moderations", post(moderations::moderate))
         .route("/v1/messages/count_tokens", post(count::count))
+        // Names of sessions may contain slashes.
+        .route("/v1/sessions/{*id}", delete(session::delete))
         .route("/", get(state::hello))
         .route("/api/hello", get(state::hello))
         .route("/v1/models", get(models::list))

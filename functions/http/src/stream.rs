@@ -67,22 +67,31 @@ enum Pending {
     Coming(BoxFuture<'static, Result<Answer>>),
 }
 
-/// Waits for the answer as long as headers may wait. Returns the id of the receipt, if the answer has
-/// begun, and the body.
+/// What is known of an answer that has begun.
+pub(crate) struct Begun {
+    /// The id of its receipt.
+    pub(crate) receipt: String,
+    /// The id of the kept conversation that it belongs to.
+    pub(crate) conversation: Option<String>,
+}
+
+/// Waits for the answer as long as headers may wait. Returns what is known of it, if it has begun, and the
+/// body.
 pub(crate) async fn begin(
     pace: Pace,
     answer: BoxFuture<'static, Result<Answer>>,
     encoder: Box<dyn Encode>,
-) -> Result<(Option<String>, impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static)> {
+) -> Result<(Option<Begun>, impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static)> {
     let patience = pace.host.sleep(pace.headers_within);
-    let (receipt, pending) = match select(answer, patience).await {
+    let (begun, pending) = match select(answer, patience).await {
         Either::Left((answer, _)) => {
             let answer = answer?;
-            (Some(answer.receipt.clone()), Pending::Here(answer))
+            let (receipt, conversation) = (answer.receipt.clone(), answer.conversation.clone());
+            (Some(Begun { receipt, conversation }), Pending::Here(answer))
         }
         Either::Right((_, answer)) => (None, Pending::Coming(answer)),
     };
-    Ok((receipt, events(pace, pending, encoder).map(Ok)))
+    Ok((begun, events(pace, pending, encoder).map(Ok)))
 }
 
 fn events(

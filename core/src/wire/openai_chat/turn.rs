@@ -8,6 +8,11 @@ use crate::{
     wire::instruction::among_the_users,
 };
 
+/// Writes messages as they would be sent in this format, for whoever looks at them.
+pub fn encode_messages(messages: &[Message]) -> Value {
+    encode_all(messages, true)
+}
+
 /// Writes all messages; `own`: they came in this format.
 ///
 /// Those of another format are written as every model's template takes them: instructions in front become

@@ -1,0 +1,116 @@
+//! An answer on its way into its conversation.
+
+use std::sync::Arc;
+
+use super::Conversing;
+use crate::{
+    Error, Result,
+    accounting::{Booked, Hold, Outcome, Receipt},
+    chat::{Event, Message, Part, Role, Whole},
+    conversation::{Addition, Turn},
+    gateway::Gateway,
+    ports::Write,
+};
+
+/// What was heard of an answer.
+#[derive(Debug)]
+pub(in crate::gateway) struct Heard {
+    conversing: Arc<Conversing>,
+    whole: Whole,
+}
+
+impl Heard {
+    pub(in crate::gateway) fn new(conversing: Arc<Conversing>) -> Self {
+        Self { conversing, whole: Whole::default() }
+    }
+
+    /// Takes the next event.
+    pub(in crate::gateway) fn hear(&mut self, event: &Event) -> Result<()> {
+        match event {
+            Event::PartStart { .. } | Event::PartDelta { .. } | Event::Finish { .. } => {
+                self.whole.push(event.clone())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Books the call and, in the same commit, adds the turn, if the answer was heard to its end, or gives the
+    /// conversation back. Who leaves after the end has heard the answer; a failed one is not kept, so that the
+    /// same can be asked again.
+    pub(in crate::gateway) async fn settle(
+        mut self,
+        gateway: &Gateway,
+        hold: &Hold,
+        receipt: &Receipt,
+    ) -> Result<()> {
+        let answer = self.answer().filter(|_| receipt.outcome != Outcome::Failed);
+        let mut lost = None;
+        let added = match answer {
+            None => None,
+            Some(answer) => match self.append(gateway, receipt, answer).await {
+                Ok(writes) => Some(writes),
+                Err(error) => {
+                    lost = Some(error);
+                    None
+                }
+            },
+        };
+        let is_added = added.is_some();
+        let writes = match added {
+            Some(writes) => writes,
+            None => self.conversing.opened().release()?,
+        };
+        match gateway.ledger().settle_with(hold, receipt, &writes).await? {
+            Booked::With(versions) if !is_added => self.conversing.opened().released(&versions),
+            Booked::With(_) | Booked::Before => {}
+            Booked::Alone => {
+                let receipt = &receipt.id;
+                tracing::warn!(receipt, "an answer is not kept: its conversation was changed");
+            }
+        }
+        lost.map_or(Ok(()), |error| self.not_kept(error))
+    }
+
+    /// An answer that cannot be kept is an error to who counts on it.
+    fn not_kept(&self, error: Error) -> Result<()> {
+        if self.conversing.is_optional() {
+            tracing::warn!(error = &error as &dyn std::error::Error, "an answer is not kept");
+            return Ok(());
+        }
+        Err(error)
+    }
+
+    /// The first answer, if it is complete.
+    fn answer(&mut self) -> Option<Message> {
+        let choice = self.whole.choices.remove(&0)?;
+        choice.finish_reason?;
+        let silent = |part: &Part| matches!(part, Part::Text { text, .. } if text.is_empty());
+        let parts = choice.parts.into_iter().filter(|part| !silent(part)).collect();
+        Some(Message { parts, ..Message::text(Role::Assistant, "") })
+    }
+
+    async fn append(
+        &self,
+        gateway: &Gateway,
+        receipt: &Receipt,
+        answer: Message,
+    ) -> Result<Vec<Write>> {
+        let conversing = &self.conversing;
+        let turn = Turn {
+            receipt: receipt.id.clone(),
+            at: gateway.conversations.now(),
+            dialect: conversing.dialect,
+            system: conversing.system.clone(),
+            messages: conversing.asked.iter().cloned().chain([answer]).collect(),
+        };
+        let addition = Addition {
+            turn,
+            model: conversing.model.clone(),
+            usage: receipt.usage,
+            shown_from: conversing.shown_from,
+        };
+        let opened = conversing.opened().clone();
+        let appended = gateway.conversations.append(&conversing.tenant, &opened, &addition).await?;
+        Ok(appended.0)
+    }
+}
