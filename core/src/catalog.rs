@@ -21,7 +21,6 @@ mod file;
 mod kinds;
 mod logical;
 mod model;
-mod near;
 mod path;
 mod pattern;
 mod problem;
@@ -31,6 +30,7 @@ mod resolve;
 mod route;
 mod shape;
 mod simple;
+mod tenant;
 mod tree;
 
 use std::{
@@ -54,7 +54,7 @@ pub use self::{
     route::{Protocol, Route},
     tree::MAX_BYTES,
 };
-use crate::settings::Prices;
+use crate::{settings::Prices, tenant::FileLevel};
 
 /// Providers, models and names. `Debug` shows no secrets.
 #[derive(Clone, Debug)]
@@ -71,6 +71,7 @@ pub struct Catalog {
     default_provider: Option<Place>,
     /// What models cost that nothing else has a price for.
     prices: Prices,
+    tenants: FileLevel,
 }
 
 /// What a listed name stands for.
@@ -161,6 +162,11 @@ impl Catalog {
         self.default_provider.as_ref()
     }
 
+    /// What it says of tenants, its default model among it.
+    pub fn tenants(&self) -> &FileLevel {
+        &self.tenants
+    }
+
     fn empty() -> Self {
         Self {
             providers: Vec::new(),
@@ -173,6 +179,7 @@ impl Catalog {
             default_model: None,
             default_provider: None,
             prices: Prices::default(),
+            tenants: FileLevel::default(),
         }
     }
 }

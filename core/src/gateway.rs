@@ -27,6 +27,7 @@ mod route;
 mod seal;
 mod settle;
 mod state;
+mod tenants;
 mod whole;
 
 use std::{ops::Deref, sync::Arc};
@@ -50,6 +51,7 @@ use crate::{
     seal::Seals,
     settings::Settings,
     telemetry::Metrics,
+    tenant::Tenants,
 };
 
 pub use outside::{LocalServers, Origin, Ports};
@@ -70,6 +72,7 @@ pub struct Parts {
     ports: Ports,
     fixed_key: Option<Fingerprint>,
     keys: Keys,
+    tenants: Tenants,
     ledger: Ledger,
     workers: admit::Workers,
     lines: line::Lines,
@@ -177,11 +180,18 @@ impl Gateway {
             LocalModels::new(servers, http, Arc::clone(&ports.host), Arc::clone(&settings))
         });
         let lines = line::Lines::default();
+        let tenants = Tenants::new(
+            Arc::clone(&ports.records),
+            Arc::clone(&ports.host),
+            &settings,
+            catalog.tenants().clone(),
+        );
         let parts = Parts {
             settings,
             ports,
             fixed_key,
             keys,
+            tenants,
             ledger,
             workers,
             lines,
@@ -273,7 +283,9 @@ impl Gateway {
         // Tenants may use the same names.
         let named = origin.conversation.as_ref();
         let conversation = named.map(|name| format!("{}/{name}", caller.tenant));
-        let mut plan = Plan::new(route::route(self, request, origin).await?);
+        let effective = self.tenants.of(&caller.tenant).await?;
+        let config = &effective.config;
+        let mut plan = Plan::new(route::route(self, request, origin, config).await?);
         let asked = Asked { caller, request, origin, conversation, conversing, deadline };
         let mut attempt = plan.first()?;
         loop {

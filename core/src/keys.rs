@@ -193,19 +193,27 @@ impl Keys {
     }
 }
 
-fn check_tenant(tenant: &str) -> Result<()> {
+/// Whether `name` can be a tenant's: 1 to 64 of `A–Z a–z 0–9 . _ -`, not beginning with `_`.
+pub fn is_tenant(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    if tenant.is_empty()
-        || tenant.len() > MAX_NAME_BYTES
-        || tenant.starts_with('_')
-        || !tenant.bytes().all(allowed)
-    {
-        return Err(Error::invalid(
-            "tenant",
-            "`tenant` must be 1 to 64 letters, digits, `.`, `_` or `-`, and not begin with `_`",
-        ));
+    (1..=MAX_NAME_BYTES).contains(&name.len())
+        && !name.starts_with('_')
+        && name.bytes().all(allowed)
+}
+
+/// Whether `tenant` can be a tenant's name.
+///
+/// # Errors
+///
+/// [`Code::InvalidRequest`] if it is none.
+pub fn check_tenant(tenant: &str) -> Result<()> {
+    if is_tenant(tenant) {
+        return Ok(());
     }
-    Ok(())
+    Err(Error::invalid(
+        "tenant",
+        "`tenant` must be 1 to 64 letters, digits, `.`, `_` or `-`, and not begin with `_`",
+    ))
 }
 
 fn encode(key: &Key) -> Result<Vec<u8>> {

@@ -17,6 +17,7 @@
 //! | [`alarm`]     | a timer that is set again and again                                  |
 //! | [`wire`]      | providers' and clients' bytes to and from the vocabulary             |
 //! | [`settings`]  | every setting: name, default, help text                              |
+//! | [`tenant`]    | what holds for one tenant: settings, file and store in a cascade     |
 //! | [`catalog`]   | providers, models and routes: read from YAML, and names resolved     |
 //! | [`inference`] | calling a provider over the HTTP port                                |
 //! | [`accounting`]| budgets, holds and receipts on top of the storage port               |
@@ -45,6 +46,7 @@ pub mod keys;
 pub mod memory;
 pub mod moderation;
 pub mod money;
+mod near;
 pub mod operation;
 pub mod parse;
 pub mod ports;
@@ -52,6 +54,7 @@ pub mod responses;
 pub mod seal;
 pub mod settings;
 pub mod telemetry;
+pub mod tenant;
 pub mod wire;
 
 pub use error::{Code, Error, Kind, Result};

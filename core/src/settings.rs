@@ -152,6 +152,8 @@ settings! {
         "The context window of models of which the catalog knows none. Unset, conversations with them are neither cut nor compacted by themselves.";
     seal_key: Option<Secret>, "seal-key", "KEY", None,
         "Seals a provider's signed thoughts on their way through callers: at least 32 characters, the same in all gateways that share conversations. Unset, one is made and kept in the store.";
+    tenant_config_ttl: Duration, "tenant-config-ttl", "DURATION", Some("10s"),
+        "How long a process goes by what it knows of a tenant's configuration: another process's change counts within this time, its own at once. 0s: it is read for every request.";
     headers_within: Duration, "headers-within", "DURATION", Some("1s"),
         "How long a streamed request waits for the upstream's status before its headers are sent.";
     keep_alive: Duration, "keep-alive", "DURATION", Some("10s"),

@@ -6,6 +6,7 @@
 mod candidates;
 mod providers;
 mod routes;
+mod tenants;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -14,10 +15,10 @@ use super::{
     file::{FactsEntry, File, ModelEntry, PatternEntry},
     kinds::ModelName,
     model::{Facts, Model, Place},
-    near::did_you_mean,
     path::Path,
     problem::{Finding, Findings, shortened},
 };
+use crate::near::did_you_mean;
 
 /// The catalog that `file` describes. What is wrong with it is added to `findings`.
 pub(super) fn build(file: File, findings: &mut Findings) -> Catalog {
@@ -50,6 +51,7 @@ impl Build<'_> {
         self.routes(file.routes.unwrap_or_default(), &root.field("routes"));
         self.catalog.default_model =
             file.default_model.map(|name| self.known(name, &root.field("default_model")));
+        self.tenants(file.tenant_defaults, file.tenants.unwrap_or_default(), &root);
         self.catalog
     }
 

@@ -16,6 +16,7 @@ use super::{
     read::{Read, Reading, Word},
     route::Protocol,
     shape::object,
+    tenant::{TenantName, TenantValues},
     tree::{Node, Value},
 };
 use crate::wire::MaxTokensField;
@@ -41,6 +42,10 @@ object! {
         /// The provider that takes every name that nothing else knows. Without one, such names are
         /// answered 404.
         optional default_provider: Name,
+        /// What holds for all tenants.
+        optional tenant_defaults: TenantValues,
+        /// What holds for single tenants, in place of `tenant_defaults`.
+        optional tenants: Vec<TenantEntry>,
     }
 }
 
@@ -198,6 +203,16 @@ object! {
         optional path: Prefix,
         /// The methods.
         optional methods: Vec<Verb>,
+    }
+}
+
+object! {
+    /// A tenant.
+    TenantEntry {
+        /// Its name, as its keys have it.
+        required name: TenantName,
+        /// What holds for it.
+        flat values: TenantValues,
     }
 }
 

@@ -5,7 +5,6 @@ use std::{collections::BTreeSet, sync::Arc};
 use serde_json::{Value as Json, json};
 
 use super::{
-    near::did_you_mean,
     path::Path,
     problem::Finding,
     provider::Provider,
@@ -13,7 +12,7 @@ use super::{
     shape::words,
     tree::Node,
 };
-use crate::money::Price;
+use crate::{money::Price, near::did_you_mean};
 
 /// A model that a request can go to.
 #[derive(Clone, Debug)]

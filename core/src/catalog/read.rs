@@ -8,11 +8,11 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{
     expand::expand,
-    near::did_you_mean,
     path::Path,
     problem::{Finding, Findings, shortened},
     tree::{Kind, Node, Scalar, Value},
 };
+use crate::near::did_you_mean;
 
 /// The most items of a list and entries of a mapping.
 pub(super) const MAX_ITEMS: usize = 4096;

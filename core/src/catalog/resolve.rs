@@ -14,11 +14,10 @@ use super::{
     Catalog, Named,
     logical::Resolved,
     model::{Facts, Model, Place},
-    near::did_you_mean,
     problem::shortened,
     route::Route,
 };
-use crate::{Code, Error, Result, money::Price};
+use crate::{Code, Error, Result, money::Price, near::did_you_mean};
 
 impl Catalog {
     /// What `name` stands for in a request that came by `route`; an empty name is the default model.
@@ -26,7 +25,13 @@ impl Catalog {
     /// Fails with [`ModelNotFound`](Code::ModelNotFound), which lists names that are near, and with
     /// [`InvalidRequest`](Code::InvalidRequest) if there is neither a name nor a default.
     pub fn resolve(&self, name: &str, route: Option<&Route>) -> Result<Resolved> {
-        let meant = self.meant(name, route)?;
+        self.named(self.meant(name, route, self.default_model.as_deref())?)
+    }
+
+    /// What a name stands for that [`meant`](Self::meant) gives.
+    ///
+    /// Fails with [`ModelNotFound`](Code::ModelNotFound), which lists names that are near.
+    pub fn named(&self, meant: &str) -> Result<Resolved> {
         self.find(meant).ok_or_else(|| {
             let near = did_you_mean(meant, self.names.keys().map(String::as_str));
             let message = format!("there is no model `{}`{near}", shortened(meant));
@@ -34,16 +39,21 @@ impl Catalog {
         })
     }
 
-    /// The name that `name` stands for in a request that came by `route`: the default if it is empty, else
-    /// itself unless the route says otherwise.
+    /// The name that `name` stands for in a request that came by `route`: if it is empty, the route's default
+    /// or else `default`; if not, itself unless the route says otherwise.
     ///
     /// Fails with [`InvalidRequest`](Code::InvalidRequest) if there is neither a name nor a default.
-    pub fn meant<'a>(&'a self, name: &'a str, route: Option<&'a Route>) -> Result<&'a str> {
+    pub fn meant<'a>(
+        &self,
+        name: &'a str,
+        route: Option<&'a Route>,
+        default: Option<&'a str>,
+    ) -> Result<&'a str> {
         if !name.is_empty() {
             return Ok(route.map_or(name, |route| route.meaning(name)));
         }
-        let default = route.and_then(|route| route.default_model.as_deref());
-        default.or(self.default_model.as_deref()).ok_or_else(|| {
+        let routes = route.and_then(|route| route.default_model.as_deref());
+        routes.or(default).ok_or_else(|| {
             Error::invalid("model", "`model` is required, as the gateway has no default model")
         })
     }

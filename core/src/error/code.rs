@@ -65,6 +65,7 @@ codes! {
     InvalidRequest, "invalid_request", Invalid, "Correct the field that `param` names.";
     Unauthenticated, "unauthenticated", Unauthenticated, "Send a valid API key as `Authorization: Bearer …` or `x-api-key`.";
     Forbidden, "forbidden", Forbidden, "Use a key that has the right to do this.";
+    ReadOnlyKey, "read_only_key", Forbidden, "Leave the key out: only the settings of the process say its value.";
     RouteNotFound, "route_not_found", NotFound, "Check the path against the API reference.";
     ModelNotFound, "model_not_found", NotFound, "Use a model that `GET /v1/models` lists.";
     NotFound, "not_found", NotFound, "Check the id; it may be deleted, expired or of another tenant.";

@@ -9,6 +9,7 @@ use crate::{
     Error, Result,
     chat::{Request, Source},
     inference::{LocalModels, Provider},
+    keys::Caller,
     ports::{Lease, ServerState},
     wire::anthropic::estimate_input,
 };
@@ -23,8 +24,14 @@ impl Gateway {
     /// # Errors
     ///
     /// The provider's own refusal of the request.
-    pub async fn count_input(&self, request: &Request, origin: &Origin) -> Result<(u64, Source)> {
-        let route = match route::route(self, request, origin).await {
+    pub async fn count_input(
+        &self,
+        caller: &Caller,
+        request: &Request,
+        origin: &Origin,
+    ) -> Result<(u64, Source)> {
+        let effective = self.tenants.of(&caller.tenant).await?;
+        let route = match route::route(self, request, origin, &effective.config).await {
             Ok(route) => Some(route),
             Err(error) => unknown(&error),
         };

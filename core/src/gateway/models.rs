@@ -63,10 +63,12 @@ impl Gateway {
     }
 
     /// How the server of the model that a request names is, unless it is warm or not of this machine.
-    /// An empty name is the default model's.
-    pub async fn not_warm(&self, named: &str) -> Option<ModelServer> {
+    /// An empty name is the default model's of the tenant.
+    pub async fn not_warm(&self, tenant: &str, named: &str) -> Option<ModelServer> {
         let local = self.local.as_ref()?;
-        let server = local.servers().state(self.catalog.meant(named, None).ok()?).await?;
+        let effective = self.tenants.of(tenant).await.ok()?;
+        let default = effective.config.default_model.as_deref();
+        let server = local.servers().state(self.catalog.meant(named, None, default).ok()?).await?;
         (server.state != ServerState::Warm).then_some(server)
     }
 

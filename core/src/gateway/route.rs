@@ -13,6 +13,7 @@ use crate::{
     inference::{LocalModels, Way},
     money::Price,
     ports::ServerState,
+    tenant::Config,
 };
 pub(super) use plan::{Attempt, Plan};
 
@@ -60,23 +61,24 @@ pub(super) enum Destination {
     },
 }
 
-/// Finds the candidates.
+/// Finds the candidates for a tenant of which `config` holds.
 pub(super) async fn route<A: Ask>(
     gateway: &Gateway,
     request: &A,
     origin: &Origin,
+    config: &Config,
 ) -> Result<Route> {
     let named = request.model();
     if named.len() > MAX_MODEL_BYTES {
         let message = format!("`model` may have at most {MAX_MODEL_BYTES} bytes");
         return Err(Error::invalid("model", message));
     }
-    let resolved = resolve(gateway, named, origin).await?;
+    let resolved = resolve(gateway, named, origin, config).await?;
     let models = needs::able(&resolved, &request.needs())?;
     let mut candidates = Vec::with_capacity(models.len());
     let mut missing = None;
     for candidate in models {
-        match describe(gateway, &candidate.model).await {
+        match describe(gateway, &candidate.model, config).await {
             Ok(described) => candidates.push((candidate.share, described)),
             Err(error) => missing = Some(error),
         }
@@ -92,9 +94,14 @@ pub(super) async fn route<A: Ask>(
 }
 
 /// What the name stands for. A model of this machine comes before a name that the catalog does not list.
-async fn resolve(gateway: &Gateway, named: &str, origin: &Origin) -> Result<Resolved> {
-    let (catalog, route) = (&gateway.catalog, origin.route.as_ref());
-    let meant = catalog.meant(named, route)?;
+async fn resolve(
+    gateway: &Gateway,
+    named: &str,
+    origin: &Origin,
+    config: &Config,
+) -> Result<Resolved> {
+    let catalog = &gateway.catalog;
+    let meant = catalog.meant(named, origin.route.as_ref(), config.default_model.as_deref())?;
     if let Some(local) = &gateway.local
         && !catalog.lists(meant)
         && local.servers().state(meant).await.is_some()
@@ -108,15 +115,15 @@ async fn resolve(gateway: &Gateway, named: &str, origin: &Origin) -> Result<Reso
             "no upstream is configured: start a model server and set DORMOUSE_UPSTREAM to its base URL",
         ));
     }
-    catalog.resolve(named, route)
+    catalog.named(meant)
 }
 
-async fn describe(gateway: &Gateway, model: &Arc<Model>) -> Result<Candidate> {
+async fn describe(gateway: &Gateway, model: &Arc<Model>, config: &Config) -> Result<Candidate> {
     let destination = match &model.place {
         Place::Provider(provider) => Destination::Upstream(gateway.providers.ways(&provider.name)),
         Place::Machine => sleeper(gateway, &model.upstream_model).await?,
     };
-    let limit = gateway.settings.max_output_tokens;
+    let limit = config.max_output_tokens;
     Ok(Candidate {
         destination,
         model: model.name.clone(),

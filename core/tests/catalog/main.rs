@@ -11,6 +11,7 @@ mod resolving;
 mod schema;
 mod settings;
 mod shapes;
+mod tenants;
 
 use dormouse_core::catalog::{Catalog, Problems};
 

@@ -110,6 +110,9 @@ fn schema_and_reader_refuse_the_same_shapes() {
         ("name: bitnet", "name: bit net"),
         ("native_tools: false", "native_tools: none"),
         ("default_provider: lab", "default_providers: lab"),
+        ("max_output_tokens: 8192", "max_output_tokens: 0"),
+        ("max_output_tokens: 8192", "request_timeout: 1m"),
+        ("name: acme", "name: _acme"),
     ] {
         let broken = example.replacen(right, wrong, 1);
         assert_ne!(broken, example, "`{right}` is not in the example");

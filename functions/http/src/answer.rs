@@ -125,7 +125,7 @@ async fn streamed(
     origin: Origin,
     (encoder, kept): (Box<dyn Encode>, Option<String>),
 ) -> Result<Response, Problem> {
-    let pace = stream::Pace::of(&gateway, &request.model);
+    let pace = stream::Pace::of(&gateway, &caller.tenant, &request.model);
     let answer = async move { gateway.chat(&caller, request, origin).await };
     let (begun, events) = stream::begin(pace, Box::pin(answer), encoder).await?;
     let mut response = Response::new(Body::from_stream(events));

@@ -12,7 +12,7 @@ pub(crate) struct Authenticated(pub(crate) Caller);
 
 /// An [`Authenticated`] caller that may administer the gateway.
 #[derive(Debug)]
-pub(crate) struct Administrator;
+pub(crate) struct Administrator(pub(crate) Caller);
 
 impl FromRequestParts<Gateway> for Authenticated {
     type Rejection = Problem;
@@ -28,11 +28,17 @@ impl FromRequestParts<Gateway> for Administrator {
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Problem> {
         let Authenticated(caller) = Authenticated::from_request_parts(parts, gateway).await?;
         if caller.admin {
-            Ok(Self)
+            Ok(Self(caller))
         } else {
             Err(Error::new(Code::Forbidden, "this needs an administrator's key").into())
         }
     }
+}
+
+/// Whose things are meant: the caller's own, or if an administrator asks, those of the tenant that is
+/// `asked` for.
+pub(crate) fn tenant_of(caller: &Caller, asked: Option<String>) -> String {
+    asked.filter(|_| caller.admin).unwrap_or_else(|| caller.tenant.clone())
 }
 
 fn credential(headers: &HeaderMap) -> Option<&str> {

@@ -22,7 +22,7 @@ const SOURCE: &str = "x-dormouse-token-source";
 
 pub(crate) async fn count(
     State(gateway): State<Gateway>,
-    Authenticated(_): Authenticated,
+    Authenticated(caller): Authenticated,
     Extension(Spoken { dialect, route }): Extension<Spoken>,
     headers: HeaderMap,
     body: Body,
@@ -30,7 +30,7 @@ pub(crate) async fn count(
     let body = body::read(&gateway, body).await?;
     let request = answer::format(dialect)?.decode_request(&headers, &body)?;
     let origin = Origin { route, ..Origin::default() };
-    let (tokens, source) = gateway.count_input(&request, &origin).await?;
+    let (tokens, source) = gateway.count_input(&caller, &request, &origin).await?;
     let source = match source {
         Source::Reported | Source::Counted => "counted",
         Source::Estimated => "estimated",

@@ -22,6 +22,7 @@ mod routes;
 mod session;
 mod state;
 mod stream;
+mod tenant;
 
 use axum::{Router, middleware};
 use dormouse_core::gateway::Gateway;

@@ -1,12 +1,12 @@
 //! `GET /v1/receipts`: what calls used and cost.
 
 use axum::{Json, extract::State};
-use dormouse_core::{accounting::Receipt, gateway::Gateway, keys::Caller};
+use dormouse_core::{accounting::Receipt, gateway::Gateway};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    caller::Authenticated,
+    caller::{Authenticated, tenant_of},
     extract::{Path, Query},
     problem::Problem,
 };
@@ -27,7 +27,7 @@ pub(crate) async fn list(
     Query(selection): Query<Selection>,
 ) -> Result<Json<Value>, Problem> {
     let limit = selection.limit.unwrap_or(100).clamp(1, 1000);
-    let tenant = tenant(&caller, selection.tenant);
+    let tenant = tenant_of(&caller, selection.tenant);
     let receipts = gateway.ledger().receipts(&tenant, selection.before, limit).await?;
     let data: Vec<Value> = receipts.iter().map(describe).collect();
     Ok(Json(json!({ "object": "list", "data": data })))
@@ -40,13 +40,8 @@ pub(crate) async fn one(
     Path(id): Path<String>,
     Query(selection): Query<Selection>,
 ) -> Result<Json<Value>, Problem> {
-    let tenant = tenant(&caller, selection.tenant);
+    let tenant = tenant_of(&caller, selection.tenant);
     Ok(Json(describe(&gateway.ledger().receipt(&tenant, &id).await?)))
-}
-
-/// Whose receipts are meant. Whoever may not read those of others gets their own.
-fn tenant(caller: &Caller, asked: Option<String>) -> String {
-    asked.filter(|_| caller.admin).unwrap_or_else(|| caller.tenant.clone())
 }
 
 fn describe(receipt: &Receipt) -> Value {

@@ -6,7 +6,7 @@ use http::Method;
 
 use crate::{
     answer, count, embeddings, keys, models, moderations, problem, receipts, responses, session,
-    state,
+    state, tenant,
 };
 
 /// One route of the gateway's own. The catalog may have more: each takes a request for an answer, and no
@@ -46,6 +46,11 @@ impl Route {
     fn post<T: 'static>(self, handler: impl Handler<T, Gateway>) -> Self {
         let handlers = self.handlers.post(handler);
         Self { handlers, ..self }.takes(Method::POST)
+    }
+
+    fn put<T: 'static>(self, handler: impl Handler<T, Gateway>) -> Self {
+        let handlers = self.handlers.put(handler);
+        Self { handlers, ..self }.takes(Method::PUT)
     }
 
     fn delete<T: 'static>(self, handler: impl Handler<T, Gateway>) -> Self {
@@ -103,6 +108,10 @@ pub fn routes() -> Vec<Route> {
         Route::at("/v1/keys/{id}", gateways("administrators alone see keys, and see all"))
             .get(keys::one)
             .delete(keys::revoke),
+        Route::at("/v1/tenant/config", Ids::None)
+            .get(tenant::show)
+            .put(tenant::replace)
+            .delete(tenant::clear),
         Route::at("/v1/receipts", Ids::None).get(receipts::list),
         Route::at("/v1/receipts/{id}", Ids::Tenant).get(receipts::one),
         Route::at("/healthz", Ids::None).get(state::healthz),

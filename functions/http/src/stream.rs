@@ -26,6 +26,7 @@ use crate::problem;
 #[derive(Clone, Debug)]
 pub(crate) struct Pace {
     gateway: Gateway,
+    tenant: String,
     /// The model that the request names.
     model: String,
     host: Arc<dyn Host>,
@@ -34,10 +35,11 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// As the settings of `gateway` say, for a request of `model`.
-    pub(crate) fn of(gateway: &Gateway, model: &str) -> Self {
+    /// As the settings of `gateway` say, for a tenant's request of `model`.
+    pub(crate) fn of(gateway: &Gateway, tenant: &str, model: &str) -> Self {
         Self {
             gateway: gateway.clone(),
+            tenant: tenant.to_owned(),
             model: model.to_owned(),
             host: Arc::clone(gateway.host()),
             headers_within: gateway.settings().headers_within,
@@ -47,7 +49,7 @@ impl Pace {
 
     /// What the answer waits for, where that is known.
     async fn news(&self) -> Option<String> {
-        self.gateway.not_warm(&self.model).await.as_ref().map(state)
+        self.gateway.not_warm(&self.tenant, &self.model).await.as_ref().map(state)
     }
 }
 

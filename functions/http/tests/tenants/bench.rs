@@ -1,46 +1,100 @@
 //! A gateway in memory, its tenants, and a provider that says the same to everyone.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use axum::{Router, body::Body};
 use bytes::Bytes;
 use dormouse_core::{
     Result,
+    catalog::Catalog,
     gateway::{Gateway, Ports},
     memory::MemoryRecords,
-    ports::{ByteStream, HttpClient},
+    ports::{ByteStream, Commit, HttpClient, Outcome, Page, Record, Records, Write},
     settings::Settings,
 };
 use dormouse_testkit::fakes::TestHost;
 use futures::{FutureExt, StreamExt, stream};
-use http::{HeaderMap, Method, Request, Response, StatusCode, header::AUTHORIZATION};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
+    header::AUTHORIZATION,
+};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-const ADMIN: &str = "an administrator's key";
+pub(crate) const ADMIN: &str = "an administrator's key";
 const ANSWER: &str = r#"{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":2}}"#;
 
-/// Says hi.
-#[derive(Debug)]
-struct Provider;
+/// Says hi, and remembers what it was asked.
+#[derive(Debug, Default)]
+pub(crate) struct Provider {
+    asked: Mutex<Vec<Value>>,
+}
+
+impl Provider {
+    /// The body of the last request.
+    pub(crate) fn last(&self) -> Value {
+        self.asked.lock().unwrap().last().unwrap().clone()
+    }
+}
 
 #[async_trait]
 impl HttpClient for Provider {
-    async fn send(&self, _: Request<Bytes>) -> Result<Response<ByteStream>> {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<ByteStream>> {
+        let asked = serde_json::from_slice(request.body()).unwrap_or_default();
+        self.asked.lock().unwrap().push(asked);
         let body = stream::iter([Ok(Bytes::from_static(ANSWER.as_bytes()))]).boxed();
         Ok(Response::builder().header("content-type", "application/json").body(body).unwrap())
     }
 }
 
+/// Records that remember what was asked of them.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    records: MemoryRecords,
+    reads: Mutex<Vec<String>>,
+}
+
+impl Watched {
+    /// How often a record of this collection was read.
+    pub(crate) fn reads_of(&self, collection: &str) -> usize {
+        self.reads.lock().unwrap().iter().filter(|read| *read == collection).count()
+    }
+
+    /// Writes a record as another gateway would.
+    pub(crate) async fn write(&self, tenant: &str, collection: &str, id: &str, value: &str) {
+        let write = Write::put(collection, id, value.to_owned());
+        self.records.commit(Commit::new(tenant, vec![write])).await.unwrap();
+    }
+}
+
+#[async_trait]
+impl Records for Watched {
+    async fn get(&self, tenant: &str, collection: &str, id: &str) -> Result<Option<Record>> {
+        self.reads.lock().unwrap().push(collection.to_owned());
+        self.records.get(tenant, collection, id).await
+    }
+
+    async fn page(&self, tenant: &str, collection: &str, page: Page) -> Result<Vec<Record>> {
+        self.records.page(tenant, collection, page).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Outcome> {
+        self.records.commit(commit).await
+    }
+}
+
 /// A gateway.
 pub(crate) struct Bench {
-    host: Arc<TestHost>,
+    pub(crate) host: Arc<TestHost>,
+    pub(crate) provider: Arc<Provider>,
+    pub(crate) records: Arc<Watched>,
     pub(crate) router: Router,
 }
 
 /// Someone with a key.
+#[derive(Clone)]
 pub(crate) struct Tenant {
     /// The id of the key.
     pub(crate) id: String,
@@ -65,20 +119,47 @@ impl Reply {
 
 impl Bench {
     pub(crate) fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// A gateway with an upstream and these settings.
+    pub(crate) fn with(settings: &[(&str, &str)]) -> Self {
+        let upstream = [("DORMOUSE_UPSTREAM", "http://provider/v1")];
+        let settings = read(&[&upstream, settings].concat());
+        let catalog = Catalog::of_settings(&settings).unwrap();
+        Self::over(&Self::store(), settings, catalog)
+    }
+
+    /// A gateway with a catalog and these settings.
+    pub(crate) fn with_catalog(catalog: &str, settings: &[(&str, &str)]) -> Self {
+        let catalog = Catalog::read(catalog, |_| None).unwrap();
+        Self::over(&Self::store(), read(settings), catalog)
+    }
+
+    /// Another gateway with the same records.
+    pub(crate) fn beside(&self, catalog: &str, settings: &[(&str, &str)]) -> Self {
+        let catalog = Catalog::read(catalog, |_| None).unwrap();
+        let store = (Arc::clone(&self.host), Arc::clone(&self.records));
+        Self::over(&store, read(settings), catalog)
+    }
+
+    fn store() -> (Arc<TestHost>, Arc<Watched>) {
         let host = Arc::new(TestHost::new());
-        let settings = Settings::read(|name| match name {
-            "DORMOUSE_API_KEY" => Some(ADMIN.to_owned()),
-            "DORMOUSE_UPSTREAM" => Some("http://provider/v1".to_owned()),
-            _ => None,
-        });
+        let records = MemoryRecords::new(host.clone());
+        (host, Arc::new(Watched { records, reads: Mutex::default() }))
+    }
+
+    fn over(store: &(Arc<TestHost>, Arc<Watched>), settings: Settings, catalog: Catalog) -> Self {
+        let (host, records) = store.clone();
+        let provider = Arc::new(Provider::default());
         let ports = Ports {
             host: host.clone(),
-            http: Arc::new(Provider),
-            records: Arc::new(MemoryRecords::new(host.clone())),
+            http: provider.clone(),
+            records: records.clone(),
             models: None,
         };
-        let router = dormouse_http::router(Gateway::new(settings.unwrap(), ports).unwrap());
-        Self { host, router }
+        let gateway = Gateway::with_catalog(settings, catalog, ports).unwrap();
+        Self { host, provider, records, router: dormouse_http::router(gateway) }
     }
 
     /// Someone with a key that is made as `order` says.
@@ -93,7 +174,21 @@ impl Bench {
     }
 }
 
+fn read(settings: &[(&str, &str)]) -> Settings {
+    let find = |name: &str| settings.iter().find(|(key, _)| *key == name);
+    Settings::read(|name| match name {
+        "DORMOUSE_API_KEY" => Some(ADMIN.to_owned()),
+        _ => find(name).map(|(_, value)| (*value).to_owned()),
+    })
+    .unwrap()
+}
+
 impl Tenant {
+    /// The same key, at another gateway.
+    pub(crate) fn at(&self, other: &Bench) -> Self {
+        Self { router: other.router.clone(), ..self.clone() }
+    }
+
     /// An answer of the model, which is kept and has a receipt.
     pub(crate) async fn answered(&self) -> Reply {
         let body = json!({ "model": "m", "input": "Hello" });
@@ -104,13 +199,26 @@ impl Tenant {
 
     /// The answer to a request.
     pub(crate) async fn ask(&self, method: &Method, path: impl Into<String>, body: Value) -> Reply {
-        let request = Request::builder()
+        self.ask_with(method, path, Vec::new(), body.to_string()).await
+    }
+
+    /// The answer to a request with further headers.
+    pub(crate) async fn ask_with(
+        &self,
+        method: &Method,
+        path: impl Into<String>,
+        headers: Vec<(HeaderName, HeaderValue)>,
+        body: impl Into<Body>,
+    ) -> Reply {
+        let mut request = Request::builder()
             .method(method)
             .uri(path.into())
             .header(AUTHORIZATION, format!("Bearer {}", self.key))
-            .body(Body::from(body.to_string()));
+            .body(body.into())
+            .unwrap();
+        request.headers_mut().extend(headers);
         let mut answered = Box::pin(async {
-            let response = self.router.clone().oneshot(request.unwrap()).await.unwrap();
+            let response = self.router.clone().oneshot(request).await.unwrap();
             let (parts, body) = response.into_parts();
             let body = body.collect().await.unwrap().to_bytes();
             let body = String::from_utf8(body.to_vec()).unwrap();

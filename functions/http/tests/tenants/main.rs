@@ -7,4 +7,5 @@
 )]
 
 mod bench;
+mod config;
 mod isolation;

@@ -6,7 +6,7 @@ use strsim::osa_distance;
 const MAX_BYTES: usize = 128;
 
 /// Those of `known` that are spelled like `name`, the nearest first, at most three.
-pub(super) fn near<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+fn near<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     if name.len() > MAX_BYTES {
         return Vec::new();
     }
@@ -25,7 +25,7 @@ pub(super) fn near<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> 
 }
 
 /// `; did you mean …?`, or nothing if no name is near.
-pub(super) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let near: Vec<_> = near(name, known).iter().map(|known| format!("`{known}`")).collect();
     if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) }
 }

@@ -1,0 +1,99 @@
+//! What a catalog says of tenants: the keys that [`crate::tenant`] lists, written as YAML.
+
+use serde_json::Value as Json;
+
+use super::{
+    kinds::{Count, ModelName},
+    path::Path,
+    read::{Fields, ObjectSchema, Read, Reading, Word},
+    tree::Node,
+};
+use crate::{
+    keys::is_tenant,
+    settings,
+    tenant::{KEYS, Key, Kind, Layer},
+};
+
+/// The name of a tenant.
+#[derive(Default)]
+pub(super) struct TenantName(pub(super) String);
+
+impl Word for TenantName {
+    fn parse(text: &str) -> Result<Self, String> {
+        is_tenant(text).then(|| Self(text.to_owned())).ok_or_else(|| {
+            "is not a tenant's name: 1 to 64 letters, digits, `.`, `_` and `-`, not beginning with `_`"
+                .to_owned()
+        })
+    }
+
+    fn pattern() -> Option<&'static str> {
+        Some("^[A-Za-z0-9.-][A-Za-z0-9._-]{0,63}$")
+    }
+}
+
+/// A time, as it is written; it may be none at all.
+#[derive(Default)]
+struct Span(String);
+
+impl Word for Span {
+    fn parse(text: &str) -> Result<Self, String> {
+        let wanted = |_| "is not a time such as 500ms, 10s, 5m or 90d".to_owned();
+        settings::duration(text).map(|_| Self(text.to_owned())).map_err(wanted)
+    }
+
+    fn pattern() -> Option<&'static str> {
+        Some("^[0-9]+(ms|s|m|h|d)$")
+    }
+}
+
+/// Values of keys that are not read-only.
+#[derive(Default)]
+pub(super) struct TenantValues(pub(super) Layer);
+
+impl TenantValues {
+    /// Reads the keys out of the fields of an object that has them among others.
+    pub(super) fn take(fields: &mut Fields<'_, '_, '_>) -> Self {
+        let mut layer = Layer::default();
+        for key in keys() {
+            let value: Option<Json> = match key.kind {
+                Kind::Model => fields.optional::<ModelName>(key.name).map(|it| it.0.into()),
+                Kind::Count => fields.optional::<Count>(key.name).map(|it| it.0.into()),
+                Kind::Time => fields.optional::<Span>(key.name).map(|it| it.0.into()),
+            };
+            // What its kind does not take was noted when it was read.
+            value.and_then(|value| layer.set(key, value).ok());
+        }
+        Self(layer)
+    }
+
+    pub(super) fn describe(object: &mut ObjectSchema) {
+        for key in keys() {
+            let about: &[&str] = &[key.help];
+            match key.kind {
+                Kind::Model => object.add::<ModelName>(key.name, about, false),
+                Kind::Count => object.add::<Count>(key.name, about, false),
+                Kind::Time => object.add::<Span>(key.name, about, false),
+            }
+        }
+    }
+}
+
+impl Read for TenantValues {
+    fn read(node: &Node, path: &Path, reading: &mut Reading<'_>) -> Self {
+        let mut fields = Fields::of(node, path, reading);
+        let values = Self::take(&mut fields);
+        fields.finish();
+        values
+    }
+
+    fn schema() -> Json {
+        let mut object = ObjectSchema::default();
+        Self::describe(&mut object);
+        object.finish(&["What holds for a tenant."])
+    }
+}
+
+/// The keys that a catalog may say.
+fn keys() -> impl Iterator<Item = &'static Key> {
+    KEYS.iter().filter(|key| !key.read_only)
+}

@@ -1,0 +1,129 @@
+//! The kinds of values that a tenant's configuration has, and how they are written in JSON and YAML.
+
+use std::time::Duration;
+
+use serde_json::Value as Json;
+
+use crate::settings::{self, Size};
+
+/// The longest name of a model, in bytes.
+const MAX_MODEL_BYTES: usize = 256;
+
+/// How a value is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The name of a model: a text of at most 256 bytes, without spaces.
+    Model,
+    /// A whole number.
+    Count,
+    /// A time such as `"500ms"`, `"10s"`, `"5m"` or `"90d"`.
+    Time,
+}
+
+/// A value of a key.
+pub(super) trait Value: Sized {
+    const KIND: Kind;
+
+    /// Reads it; an error completes the sentence that begins with the key's name.
+    fn read(json: &Json) -> Result<Self, String>;
+
+    /// How it is shown; `null` where there is none.
+    fn show(&self) -> Json;
+}
+
+impl<T: Value> Value for Option<T> {
+    const KIND: Kind = T::KIND;
+
+    fn read(json: &Json) -> Result<Self, String> {
+        T::read(json).map(Some)
+    }
+
+    fn show(&self) -> Json {
+        self.as_ref().map_or(Json::Null, T::show)
+    }
+}
+
+impl Value for String {
+    const KIND: Kind = Kind::Model;
+
+    fn read(json: &Json) -> Result<Self, String> {
+        let odd = |c: char| c.is_whitespace() || c.is_control();
+        let fits =
+            |text: &&str| !text.is_empty() && text.len() <= MAX_MODEL_BYTES && !text.contains(odd);
+        let wanted =
+            || format!("must be a model's name: 1 to {MAX_MODEL_BYTES} bytes without spaces");
+        json.as_str().filter(fits).map(str::to_owned).ok_or_else(wanted)
+    }
+
+    fn show(&self) -> Json {
+        self.as_str().into()
+    }
+}
+
+impl Value for u32 {
+    const KIND: Kind = Kind::Count;
+
+    fn read(json: &Json) -> Result<Self, String> {
+        let count = json.as_u64().and_then(|count| Self::try_from(count).ok());
+        let wanted = || format!("must be a whole number from 1 to {}", Self::MAX);
+        count.filter(|count| *count > 0).ok_or_else(wanted)
+    }
+
+    fn show(&self) -> Json {
+        (*self).into()
+    }
+}
+
+impl Value for Duration {
+    const KIND: Kind = Kind::Time;
+
+    fn read(json: &Json) -> Result<Self, String> {
+        let wanted = || "must be a time such as \"500ms\", \"10s\", \"5m\" or \"90d\"".to_owned();
+        json.as_str().and_then(|text| settings::duration(text).ok()).ok_or_else(wanted)
+    }
+
+    /// In the largest unit that divides it.
+    fn show(&self) -> Json {
+        const UNITS: [(u128, &str); 4] =
+            [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+        let time = self.as_millis();
+        let whole = UNITS.iter().find(|(unit, _)| time > 0 && time.is_multiple_of(*unit));
+        let (unit, name) = whole.copied().unwrap_or((1, "ms"));
+        format!("{}{name}", time / unit).into()
+    }
+}
+
+impl Value for Size {
+    const KIND: Kind = Kind::Count;
+
+    fn read(json: &Json) -> Result<Self, String> {
+        let size = json.as_u64().and_then(|size| usize::try_from(size).ok());
+        size.map(Self).ok_or_else(|| "must be a number of bytes".to_owned())
+    }
+
+    fn show(&self) -> Json {
+        self.0.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_is_shown_can_be_read() {
+        for (milliseconds, shown) in [
+            (0, "0ms"),
+            (1, "1ms"),
+            (1500, "1500ms"),
+            (90_000, "90s"),
+            (60_000, "1m"),
+            (7_200_000, "2h"),
+            (172_800_000, "2d"),
+        ] {
+            let time = Duration::from_millis(milliseconds);
+            assert_eq!(time.show(), shown);
+            assert_eq!(Duration::read(&time.show()), Ok(time));
+        }
+    }
+}
