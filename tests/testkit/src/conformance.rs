@@ -10,12 +10,22 @@
     reason = "a failed expectation is a failed test"
 )]
 
+#[cfg(feature = "servers")]
+mod agreement;
 mod blobs;
 mod clock;
+#[cfg(feature = "servers")]
+mod faults;
 mod model_servers;
+#[cfg(feature = "servers")]
+pub mod processes;
 mod records;
 
+#[cfg(feature = "servers")]
+pub use agreement::records_agree_with_the_reference;
 pub use blobs::blobs;
 pub use clock::{RealTime, TestClock};
+#[cfg(feature = "servers")]
+pub use faults::{LIMIT, Site, records_under_faults};
 pub use model_servers::{ServerYard, TERMS, Terms, model_servers};
 pub use records::records;

@@ -9,4 +9,8 @@ pub mod lambda;
 #[cfg(feature = "servers")]
 pub mod process;
 #[cfg(feature = "servers")]
+pub mod proxy;
+#[cfg(feature = "servers")]
+pub mod servers;
+#[cfg(feature = "servers")]
 pub mod upstream;

@@ -50,16 +50,22 @@ impl Process {
         for (name, _) in env::vars_os().filter(|(name, _)| is_setting(name)) {
             command.env_remove(name);
         }
+        command.args(arguments).env("NO_PROXY", "127.0.0.1").envs(variables);
+        Self::run(command)
+    }
+
+    /// Starts what `command` describes.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn run(mut command: Command) -> Self {
         let mut child = command
-            .args(arguments)
-            .env("NO_PROXY", "127.0.0.1")
-            .envs(variables)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .unwrap_or_else(|error| panic!("{} cannot be started: {error}", program.display()));
+            .unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
         let output = Output::default();
         if let Some(stdout) = child.stdout.take() {
             tokio::spawn(output.clone().follow(stdout));
@@ -76,18 +82,24 @@ impl Process {
     /// # Panics
     /// If it ends before, or says nothing for a minute. What it printed is in the message.
     pub async fn address(&mut self) -> String {
+        self.says(address_in).await.unwrap_or_else(|why| panic!("the program {why}"))
+    }
+
+    /// Waits until `look` finds something in a line that it prints.
+    ///
+    /// # Errors
+    /// If it ends before, or nothing is found for a minute: what happened, and what it printed.
+    pub async fn says<T>(&mut self, look: impl Fn(&str) -> Option<T>) -> Result<T, String> {
         let Self { child, output, .. } = self;
         let found = async {
             tokio::select! {
-                address = output.find(address_in) => Ok(address),
+                found = output.find(look) => Ok(found),
                 status = child.wait() => Err(format!("ended: {status:?}")),
             }
         };
         let found = tokio::time::timeout(PATIENCE, found).await;
-        match found.unwrap_or_else(|_| Err("said nothing".to_owned())) {
-            Ok(address) => address,
-            Err(why) => panic!("the program {why}; it printed:\n{}", self.output.text()),
-        }
+        let found = found.unwrap_or_else(|_| Err("did not say it".to_owned()));
+        found.map_err(|why| format!("{why}; it printed:\n{}", self.output.text()))
     }
 
     /// What it has printed.

@@ -1,8 +1,8 @@
 //! Clause 6: counters.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use dormouse_core::ports::{Outcome, Refusal, When, Write};
+use dormouse_core::ports::{Outcome, Page, Refusal, When, Write};
 use futures::future::join_all;
 
 use super::{Room, THINGS, counters, fresh};
@@ -13,6 +13,7 @@ pub(super) async fn check(room: &Room<'_>) {
     a_ceiling_is_reached_but_not_passed(room).await;
     any_counter_can_be_the_one_checked(room).await;
     a_sum_beyond_64_bits_is_refused(room).await;
+    sums_are_exact_wherever_they_lie(room).await;
     no_writer_of_many_passes_the_ceiling(room).await;
     a_ceiling_holds_while_others_give_back(room).await;
 }
@@ -104,6 +105,59 @@ async fn a_sum_beyond_64_bits_is_refused(room: &Room<'_>) {
     }
     let expected = counters([("high", i64::MAX), ("low", i64::MIN)]);
     assert_eq!(room.counters(&id).await, expected, "clause 6: the edges themselves can be kept");
+}
+
+/// Numbers at which ways of counting break: digits, floating point, words.
+const EDGES: [i64; 17] = [
+    i64::MIN,
+    i64::MIN + 1,
+    -9_007_199_254_740_993,
+    -4_294_967_296,
+    -1_000_000_001,
+    -1_000_000_000,
+    -999_999_999,
+    -1,
+    0,
+    1,
+    999_999_999,
+    1_000_000_000,
+    4_294_967_297,
+    9_007_199_254_740_993,
+    1_000_000_000_000_000_000,
+    i64::MAX - 1,
+    i64::MAX,
+];
+
+async fn sums_are_exact_wherever_they_lie(room: &Room<'_>) {
+    for first in EDGES {
+        let collection = fresh("sums");
+        let add = |second: i64, amount: i64, most: i64| {
+            let id = format!("{second}");
+            Write::add_within(&collection, id, [("sum", amount)], ("sum", most))
+        };
+        room.apply(EDGES.map(|second| add(second, first, first)).into()).await;
+        let mut sums = BTreeMap::new();
+        for second in EDGES {
+            let sum = first.checked_add(second);
+            let most = sum.map_or(i64::MAX, |sum| sum.saturating_sub(1));
+            if sum != Some(i64::MIN) {
+                let claim = format!("clause 6: {first} + {second} is above {most}");
+                let above = vec![add(second, second, most)];
+                room.refuses(&claim, above, 0, Refusal::Ceiling).await;
+            }
+            sums.insert(second.to_string(), sum.unwrap_or(first));
+        }
+        let fitting = EDGES
+            .into_iter()
+            .filter_map(|second| first.checked_add(second).map(|sum| add(second, second, sum)));
+        room.applies("clause 6: a ceiling can be reached anywhere", fitting.collect()).await;
+
+        let page = room.records.page(&room.tenant, &collection, Page::default()).await.unwrap();
+        for record in page {
+            let expected = sums[&record.id];
+            assert_eq!(record.counters["sum"], expected, "clause 6: {first} + {}", record.id);
+        }
+    }
 }
 
 async fn no_writer_of_many_passes_the_ceiling(room: &Room<'_>) {
