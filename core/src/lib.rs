@@ -14,6 +14,7 @@
 //! | [`ports`]     | the traits through which the gateway reaches the outside             |
 //! | [`emulate`]   | tools for models that have none, in words                            |
 //! | [`memory`]    | in-process implementations of the storage ports                      |
+//! | [`blobs`]     | blobs on top of the storage port, where there is no store for them   |
 //! | [`alarm`]     | a timer that is set again and again                                  |
 //! | [`wire`]      | providers' and clients' bytes to and from the vocabulary             |
 //! | [`settings`]  | every setting: name, default, help text                              |
@@ -34,6 +35,7 @@
 
 pub mod accounting;
 pub mod alarm;
+pub mod blobs;
 pub mod catalog;
 pub mod chat;
 pub mod conversation;
