@@ -85,7 +85,7 @@ impl Embeddings {
 }
 
 /// Brings a vector to length 1; nothing but zeros stays as it is.
-fn normalise(vector: &mut [f32]) {
+pub(crate) fn normalise(vector: &mut [f32]) {
     let square: f64 = vector.iter().map(|&number| f64::from(number).powi(2)).sum();
     let length = square.sqrt();
     if length > 0.0 {

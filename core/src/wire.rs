@@ -8,6 +8,7 @@ pub mod anthropic;
 mod arguments;
 mod data_uri;
 mod failure;
+mod embedding;
 mod fields;
 pub mod gemini;
 mod instruction;
@@ -215,7 +216,9 @@ pub fn served(dialect: Dialect) -> Option<&'static dyn Served> {
         Dialect::OpenAiCompletions => Some(&openai_completions::OpenAiCompletions),
         Dialect::OpenAiResponses => Some(&openai_responses::OpenAiResponses),
         Dialect::Anthropic => Some(&anthropic::Anthropic),
-        _ => None,
+        Dialect::Gemini => Some(&gemini::GeminiEmbeddings),
+        Dialect::Ollama => Some(&ollama::OllamaEmbeddings),
+        Dialect::OpenAiCompletions | Dialect::OpenAiResponses | Dialect::Anthropic => None,
     }
 }
 

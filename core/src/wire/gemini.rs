@@ -1,5 +1,5 @@
-//! Google's Gemini API, which we only call: `models/{model}:generateContent` and
-//! `:streamGenerateContent`.
+//! Google's Gemini API, which we only call: `models/{model}:generateContent`,
+//! `:streamGenerateContent` and `:batchEmbedContents`.
 //!
 //! Names and meanings are those of the API reference (<https://ai.google.dev/api/generate-content>,
 //! <https://ai.google.dev/api/caching> for contents, parts and tools); what its guides add is named where
@@ -20,6 +20,7 @@
 
 mod answer;
 mod contents;
+mod embed;
 mod error;
 mod file;
 mod reader;
@@ -31,6 +32,7 @@ mod usage;
 use std::time::Duration;
 
 use bytes::Bytes;
+pub use embed::GeminiEmbeddings;
 
 use super::{Call, Called, Decode, ModelList, Outgoing, Verbatim};
 use crate::{

@@ -14,13 +14,14 @@
 //! output tokens, of which they are part.
 
 mod answer;
-pub mod embed;
+mod embed;
 mod message;
 mod request;
 
 use std::time::Duration;
 
 use bytes::Bytes;
+pub use embed::OllamaEmbeddings;
 
 use super::{Call, Called, Decode, ModelList, Outgoing, Verbatim, failure};
 use crate::{

@@ -3,5 +3,4 @@
 #![cfg(test)]
 
 mod answers;
-mod embeddings;
 mod requests;

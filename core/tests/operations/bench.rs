@@ -10,6 +10,7 @@ use bytes::Bytes;
 use dormouse_core::{
     Result,
     accounting::Receipt,
+    catalog::Catalog,
     gateway::{Gateway, LocalServers, Origin, Ports},
     keys::Caller,
     memory::MemoryRecords,
@@ -93,6 +94,21 @@ impl Bench {
         };
         let gateway = Gateway::new(settings.unwrap(), ports).unwrap();
         Self { host, provider, servers, gateway }
+    }
+
+    /// A gateway with a catalog.
+    pub(crate) fn with_catalog(provider: Provider, catalog: &str) -> Self {
+        let bench = Self::new(provider);
+        let catalog = Catalog::read(catalog, |_| None).unwrap();
+        let ports = Ports {
+            host: bench.host.clone(),
+            http: bench.provider.clone(),
+            records: Arc::new(MemoryRecords::new(bench.host.clone())),
+            models: None,
+        };
+        let settings = Settings::read(|_| None).unwrap();
+        let gateway = Gateway::with_catalog(settings, catalog, ports).unwrap();
+        Self { gateway, ..bench }
     }
 
     /// Runs `work`, and beside it whatever the gateway spawns.

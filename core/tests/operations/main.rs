@@ -3,5 +3,6 @@
 
 mod bench;
 mod completions;
+mod embedding_providers;
 mod embeddings;
 mod moderations;

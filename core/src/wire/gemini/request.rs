@@ -29,18 +29,21 @@ pub(super) fn encode(request: &Request, outgoing: &Outgoing<'_>) -> Result<Call>
     Ok(Call::new(path, patch::to_bytes(&body)?))
 }
 
-/// The model is part of the path, so it may not lead elsewhere. A name with a slash
-/// (`tunedModels/mine`) stands for itself.
 fn path(outgoing: &Outgoing<'_>) -> Result<String> {
-    let model = outgoing.model;
+    let method = if outgoing.stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
+    Ok(format!("{}:{method}", resource(outgoing.model)?))
+}
+
+/// What the API calls `model`. It is part of the path, so it may not lead elsewhere. A name with a slash
+/// (`tunedModels/mine`) stands for itself.
+pub(super) fn resource(model: &str) -> Result<String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/' | '@');
     if model.is_empty() || !model.chars().all(allowed) || model.contains("..") {
         let message = "`model` must be the name of a model of this provider";
         return Err(Error::invalid("model", message));
     }
     let collection = if model.contains('/') { "" } else { "models/" };
-    let method = if outgoing.stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
-    Ok(format!("{collection}{model}:{method}"))
+    Ok(format!("{collection}{model}"))
 }
 
 fn generation_config(request: &Request, outgoing: &Outgoing<'_>) -> Result<Map<String, Value>> {
