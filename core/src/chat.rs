@@ -13,6 +13,7 @@ mod whole;
 
 pub use event::{Chunk, ChunkStream, Delta, Event, FinishReason, PartKind};
 pub use grammar::{Grammar, Violation};
+pub(crate) use message::failure;
 pub use message::{CacheHint, Document, Image, Message, Part, Role, Signature};
 pub use request::{
     Dialect, Extensions, Original, OutputFormat, ReasoningOptions, Request, Sampling,

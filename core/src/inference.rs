@@ -12,6 +12,7 @@ mod local;
 mod models;
 mod providers;
 mod single;
+mod stop;
 mod target;
 mod whole;
 
@@ -104,6 +105,7 @@ impl Provider {
     ) -> Result<ChunkStream, Unanswered> {
         let outgoing = Outgoing {
             model,
+            openai: self.target.is_openai(),
             max_output_tokens: cap,
             max_tokens_field: self.target.max_tokens_field(),
             stream: request.stream.is_some(),
@@ -137,7 +139,7 @@ impl Provider {
         (dialect, format): (Dialect, &dyn Called),
         outgoing: &Outgoing<'_>,
     ) -> Result<http::Request<Bytes>> {
-        let adapted = adapt::request(request, dialect, format.free_text_tools());
+        let adapted = adapt::request(request, dialect, format);
         self.target.post(format.encode_request(&adapted, outgoing)?, outgoing.stream)
     }
 

@@ -6,9 +6,10 @@
 
 pub mod anthropic;
 mod arguments;
+mod carried;
 mod data_uri;
-mod failure;
 mod embedding;
+mod failure;
 mod fields;
 pub mod gemini;
 mod instruction;
@@ -117,6 +118,24 @@ pub trait Called: fmt::Debug + Sync {
         true
     }
 
+    /// Whether the dialect can say that a tool failed. Where it cannot, the words of the result say so.
+    fn tells_failed_tools(&self) -> bool {
+        false
+    }
+
+    /// Whether a provider can be told to call a tool, or a certain one. Where it cannot, such a request
+    /// is asked in words, with an answer that must have the form of a call.
+    fn forces_tools(&self) -> bool {
+        true
+    }
+
+    /// Whether a provider can be told that an answer ends at `text`. Where it cannot, the gateway ends
+    /// it.
+    fn stops_at(&self, text: &str) -> bool {
+        let _ = text;
+        true
+    }
+
     /// Whether a body of this content type is a streamed answer.
     fn is_stream(&self, content_type: &str) -> bool {
         content_type.trim_start().starts_with("text/event-stream")
@@ -205,7 +224,9 @@ pub trait Embeds: fmt::Debug + Sync {
 pub fn embeds(dialect: Dialect) -> Option<&'static dyn Embeds> {
     match dialect {
         Dialect::OpenAiChat => Some(&openai_embeddings::OpenAiEmbeddings),
-        _ => None,
+        Dialect::Gemini => Some(&gemini::GeminiEmbeddings),
+        Dialect::Ollama => Some(&ollama::OllamaEmbeddings),
+        Dialect::OpenAiCompletions | Dialect::OpenAiResponses | Dialect::Anthropic => None,
     }
 }
 
@@ -216,9 +237,7 @@ pub fn served(dialect: Dialect) -> Option<&'static dyn Served> {
         Dialect::OpenAiCompletions => Some(&openai_completions::OpenAiCompletions),
         Dialect::OpenAiResponses => Some(&openai_responses::OpenAiResponses),
         Dialect::Anthropic => Some(&anthropic::Anthropic),
-        Dialect::Gemini => Some(&gemini::GeminiEmbeddings),
-        Dialect::Ollama => Some(&ollama::OllamaEmbeddings),
-        Dialect::OpenAiCompletions | Dialect::OpenAiResponses | Dialect::Anthropic => None,
+        _ => None,
     }
 }
 

@@ -111,6 +111,16 @@ pub enum Part {
     },
 }
 
+/// What goes in front of a failed tool's result where only its text can say that it failed; nothing if it
+/// begins by saying so itself.
+pub(crate) fn failure(result: &[Part]) -> &'static str {
+    let Some(Part::Text { text, .. }) = result.first() else { return FAILED };
+    let begins = text.trim_start().get(.."error".len());
+    if begins.is_some_and(|word| word.eq_ignore_ascii_case("error")) { "" } else { FAILED }
+}
+
+const FAILED: &str = "Error: ";
+
 /// A picture in a message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {

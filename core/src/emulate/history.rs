@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    chat::{Message, Part, Role},
+    chat::{Message, Part, Role, failure},
     parse::CUSTOM_INPUT,
 };
 
@@ -71,7 +71,10 @@ fn say(parts: &mut Vec<Part>, part: &Part) {
         }
         Part::ToolCall { name, arguments, .. } => append(parts, &call(name, arguments)),
         Part::ToolResult { parts: content, is_error, .. } => {
-            append(parts, if *is_error { "<tool_response>\nError: " } else { "<tool_response>\n" });
+            append(parts, "<tool_response>\n");
+            if *is_error {
+                glue(parts, failure(content));
+            }
             for part in content {
                 match part {
                     Part::Text { text, .. } => glue(parts, text),

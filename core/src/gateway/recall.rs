@@ -1,5 +1,7 @@
 //! What a request says of earlier responses is looked up, and its answer is kept if it says so.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use async_stream::try_stream;
 use futures::StreamExt;
 use serde_json::Value;
@@ -7,10 +9,15 @@ use serde_json::Value;
 use super::Origin;
 use crate::{
     Code, Error, Result,
-    chat::{ChunkStream, Event, Request, Whole},
+    chat::{ChunkStream, Event, Part, Request, Whole},
     responses::{self, Kept, Responses},
-    wire::openai_responses::{AnswerEncoder, Keeping, continued, input_items, passed_response},
+    wire::openai_responses::{
+        AnswerEncoder, Keeping, continued, input_items, passed_response, reference,
+    },
 };
+
+/// The most responses of which one request may name items.
+const MAX_REFERRED: usize = 16;
 
 /// Puts what came before in front of `request`. Returns what keeps its answer.
 pub(super) async fn recall(
@@ -21,15 +28,20 @@ pub(super) async fn recall(
 ) -> Result<Option<Keep>> {
     let Some(keeping) = Keeping::of(request) else { return Ok(None) };
     let opening = origin.opening.as_ref().filter(|_| keeping.store && responses.keeps());
-    if opening.is_none() && keeping.previous.is_none() {
+    let refers = refers(request);
+    if opening.is_none() && keeping.previous.is_none() && !refers {
         return Ok(None);
     }
     // Made of the request as the caller sent it: the response repeats its fields.
     let encoder = opening.map(|opening| AnswerEncoder::new(request, opening).showing_all());
     let mut input = input_items(request, origin.opening.as_ref())?;
-    if let Some(previous) = &keeping.previous {
-        let mut items = earlier(responses, tenant, previous).await?;
-        continued(request, items.clone())?;
+    let completed = refers && complete(responses, tenant, &mut input).await?;
+    if completed || keeping.previous.is_some() {
+        let mut items = match &keeping.previous {
+            Some(previous) => earlier(responses, tenant, previous).await?,
+            None => Vec::new(),
+        };
+        continued(request, items.clone(), completed.then(|| input.clone()))?;
         items.append(&mut input);
         input = items;
     }
@@ -61,6 +73,49 @@ async fn earlier(responses: &Responses, tenant: &str, id: &str) -> Result<Vec<Va
         }
         Err(error) => Err(error),
     }
+}
+
+/// Whether the input only names some of its items.
+fn refers(request: &Request) -> bool {
+    let mut parts = request.messages.iter().flat_map(|message| &message.parts);
+    parts.any(|part| matches!(part, Part::Other { value, .. } if reference(value).is_some()))
+}
+
+/// Puts the items that `input` only names in their places, as far as they are items of responses that are
+/// kept. Says whether there were any. The others are left to the provider, which may keep some itself.
+async fn complete(responses: &Responses, tenant: &str, input: &mut [Value]) -> Result<bool> {
+    let named = input.iter().filter_map(reference).filter_map(response_of);
+    let named: BTreeSet<String> = named.collect();
+    if named.len() > MAX_REFERRED {
+        let message = format!("`input` may name items of at most {MAX_REFERRED} responses");
+        return Err(Error::invalid("input", message));
+    }
+    let mut known = BTreeMap::new();
+    for id in named {
+        match responses.get(tenant, &id).await {
+            Ok(kept) => known.extend(kept.items().into_iter().filter_map(with_id)),
+            Err(error) if error.code() == Code::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let mut completed = false;
+    for item in input {
+        if let Some(there) = reference(item).and_then(|id| known.get(id)) {
+            *item = there.clone();
+            completed = true;
+        }
+    }
+    Ok(completed)
+}
+
+/// The response that an item belongs to: the gateway's own ids say it (`msg_7f3a_0` is of `resp_7f3a`).
+fn response_of(item: &str) -> Option<String> {
+    item.split('_').nth(1).filter(|id| !id.is_empty()).map(|id| format!("resp_{id}"))
+}
+
+fn with_id(item: Value) -> Option<(String, Value)> {
+    let id = item.get("id")?.as_str().filter(|_| reference(&item).is_none())?;
+    Some((id.to_owned(), item))
 }
 
 /// Keeps one answer.

@@ -14,6 +14,7 @@ use crate::{
     money::Price,
     ports::ServerState,
     tenant::Config,
+    wire::{self, Called},
 };
 pub(super) use plan::{Attempt, Plan};
 
@@ -42,7 +43,7 @@ pub(super) struct Candidate {
     pub(super) price: Option<Price>,
     /// The output limit where a call must have one and the request names none.
     pub(super) max_output_tokens: u32,
-    /// Whether it is told of tools in words, as it has none of its own.
+    /// Whether it is told of tools in words: it has none of its own, or cannot be told to use them.
     pub(super) emulates_tools: bool,
 }
 
@@ -78,7 +79,7 @@ pub(super) async fn route<A: Ask>(
     let mut candidates = Vec::with_capacity(models.len());
     let mut missing = None;
     for candidate in models {
-        match describe(gateway, &candidate.model, config).await {
+        match describe(gateway, &candidate.model, config, request.forces_tools()).await {
             Ok(described) => candidates.push((candidate.share, described)),
             Err(error) => missing = Some(error),
         }
@@ -118,12 +119,18 @@ async fn resolve(
     catalog.named(meant)
 }
 
-async fn describe(gateway: &Gateway, model: &Arc<Model>, config: &Config) -> Result<Candidate> {
+async fn describe(
+    gateway: &Gateway,
+    model: &Arc<Model>,
+    config: &Config,
+    forced: bool,
+) -> Result<Candidate> {
     let destination = match &model.place {
         Place::Provider(provider) => Destination::Upstream(gateway.providers.ways(&provider.name)),
         Place::Machine => sleeper(gateway, &model.upstream_model).await?,
     };
     let limit = config.max_output_tokens;
+    let emulates = !model.facts.native_tools || gateway.settings.emulate_tools;
     Ok(Candidate {
         destination,
         model: model.name.clone(),
@@ -131,8 +138,18 @@ async fn describe(gateway: &Gateway, model: &Arc<Model>, config: &Config) -> Res
         provider: model.place.name().to_owned(),
         price: model.facts.price,
         max_output_tokens: model.facts.max_output_tokens.map_or(limit, |most| limit.min(most)),
-        emulates_tools: !model.facts.native_tools || gateway.settings.emulate_tools,
+        emulates_tools: emulates || (forced && !can_be_forced(model)),
     })
+}
+
+/// Whether its provider can be told that a tool must be called.
+fn can_be_forced(model: &Model) -> bool {
+    match &model.place {
+        Place::Provider(provider) => {
+            wire::called(provider.api.dialect()).is_none_or(Called::forces_tools)
+        }
+        Place::Machine => true,
+    }
 }
 
 async fn sleeper(gateway: &Gateway, model: &str) -> Result<Destination> {

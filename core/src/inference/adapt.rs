@@ -1,7 +1,9 @@
 //! What a provider's dialect cannot say, said otherwise, and its answer told back.
 //!
-//! Tools that take free text become functions with one field. What only the caller's dialect has a word for
-//! (what a provider's own tools did, a choice among them) stays behind.
+//! Tools that take free text become functions with one field, and a tool's failure is said in the words of
+//! its result. What only the caller's dialect has a word for (what a provider's own tools did, a choice
+//! among them) stays behind. Texts that end an answer are looked for here, and so is the one call that an
+//! answer may have.
 
 use std::{
     borrow::Cow,
@@ -11,26 +13,34 @@ use std::{
 use futures::StreamExt;
 use serde_json::{Value, json};
 
-use super::single;
+use super::{single, stop};
 use crate::{
     chat::{
         Chunk, ChunkStream, Delta, Dialect, Event, Message, Part, PartKind, Request, Tool,
-        ToolChoice,
+        ToolChoice, failure,
     },
-    wire::Called,
+    wire::{Called, openai_responses::reference},
 };
 
 /// The field of a function that stands for a tool's free text.
 const INPUT: &str = "input";
 
-/// `request` as a provider of `dialect` can be asked. `free_text`: the dialect has tools that take it.
-pub(super) fn request(request: &Request, dialect: Dialect, free_text: bool) -> Cow<'_, Request> {
+/// `request` as a provider of `dialect` can be asked in `format`.
+pub(super) fn request<'a>(
+    request: &'a Request,
+    dialect: Dialect,
+    format: &dyn Called,
+) -> Cow<'a, Request> {
     let passes = request.original.as_ref().is_some_and(|original| original.dialect == dialect);
-    if passes || fits(request, dialect, free_text) {
+    if passes || fits(request, dialect, format) {
         return Cow::Borrowed(request);
     }
     let mut adapted = request.clone();
-    if !free_text {
+    if !format.tells_failed_tools() {
+        let parts = adapted.messages.iter_mut().flat_map(|message| &mut message.parts);
+        parts.for_each(say_failure);
+    }
+    if !format.free_text_tools() {
         adapted.tools.iter_mut().filter(|tool| tool.custom).for_each(as_function);
         let parts = adapted.messages.iter_mut().flat_map(|message| &mut message.parts);
         parts.for_each(as_object);
@@ -55,7 +65,8 @@ pub(super) fn request(request: &Request, dialect: Dialect, free_text: bool) -> C
     Cow::Owned(adapted)
 }
 
-fn fits(request: &Request, dialect: Dialect, free_text: bool) -> bool {
+fn fits(request: &Request, dialect: Dialect, format: &dyn Called) -> bool {
+    let (free_text, tells_failed) = (format.free_text_tools(), format.tells_failed_tools());
     let other = request.dialect != dialect
         && (matches!(request.tool_choice, Some(ToolChoice::Other(_)))
             || request.tools.iter().any(|tool| tool.name.is_empty()));
@@ -65,12 +76,26 @@ fn fits(request: &Request, dialect: Dialect, free_text: bool) -> bool {
         && !parts.any(|part| {
             foreign(part, dialect)
                 || (!free_text && matches!(part, Part::ToolCall { custom: true, .. }))
+                || (!tells_failed && matches!(part, Part::ToolResult { is_error: true, .. }))
         })
 }
 
-/// Whether only another dialect has a word for it.
+/// Whether only another dialect has a word for it. What stands for something that is not here cannot be
+/// left out, but must be refused.
 fn foreign(part: &Part, dialect: Dialect) -> bool {
-    matches!(part, Part::Other { dialect: of, .. } if *of != dialect)
+    let Part::Other { dialect: of, value } = part else { return false };
+    *of != dialect && (*of != Dialect::OpenAiResponses || reference(value).is_none())
+}
+
+/// The same words each time, so that the prompt of the next turn begins with those of this one.
+fn say_failure(part: &mut Part) {
+    let Part::ToolResult { parts, is_error: failed @ true, .. } = part else { return };
+    *failed = false;
+    let words = failure(parts);
+    match parts.first_mut() {
+        Some(Part::Text { text, .. }) => text.insert_str(0, words),
+        _ => parts.insert(0, Part::Text { text: words.trim_end().to_owned(), cache: None }),
+    }
 }
 
 fn as_function(tool: &mut Tool) {
@@ -101,6 +126,7 @@ fn as_object(part: &mut Part) {
 /// The answer of a provider that was asked in `format`, as `request` wants it.
 pub(super) fn answer(request: &Request, format: &dyn Called, chunks: ChunkStream) -> ChunkStream {
     let chunks = if format.limits_calls() { chunks } else { single::answer(request, chunks) };
+    let chunks = stop::answer(request, format, chunks);
     if format.free_text_tools() { chunks } else { custom_calls(request, chunks) }
 }
 

@@ -29,11 +29,12 @@ impl Provider {
             model,
             max_output_tokens: None,
             max_tokens_field: self.target.max_tokens_field(),
+            openai: self.target.is_openai(),
             stream: false,
             slot: None,
         };
         let format = self.format()?;
-        let adapted = adapt::request(request, self.dialect(), format.free_text_tools());
+        let adapted = adapt::request(request, self.dialect(), format);
         let mut lacking = true;
         for call in format.encode_count(&adapted, &outgoing)? {
             let call = self.target.post(call, false)?;

@@ -97,12 +97,17 @@ impl Target {
     /// OpenAI's own reasoning models refuse `max_tokens`; many other servers know nothing else.
     pub(super) fn max_tokens_field(&self) -> MaxTokensField {
         self.max_tokens_field.unwrap_or_else(|| {
-            if self.base.contains("://api.openai.com/") {
+            if self.is_openai() {
                 MaxTokensField::MaxCompletionTokens
             } else {
                 MaxTokensField::MaxTokens
             }
         })
+    }
+
+    /// Whether it is OpenAI itself.
+    pub(super) fn is_openai(&self) -> bool {
+        self.base.contains("://api.openai.com/")
     }
 
     pub(super) fn get(&self, path: &str) -> Result<Request<Bytes>> {

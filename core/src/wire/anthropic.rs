@@ -76,6 +76,15 @@ impl Called for Anthropic {
         encode_request(request, outgoing)
     }
 
+    fn tells_failed_tools(&self) -> bool {
+        true
+    }
+
+    /// Anthropic refuses texts of nothing but white space.
+    fn stops_at(&self, text: &str) -> bool {
+        !text.trim().is_empty()
+    }
+
     fn encode_count(&self, request: &Request, outgoing: &Outgoing<'_>) -> Result<Vec<Call>> {
         Ok(vec![count::encode(request, outgoing)?])
     }

@@ -53,6 +53,10 @@ impl Called for Gemini {
         false
     }
 
+    fn tells_failed_tools(&self) -> bool {
+        true
+    }
+
     fn decoder(&self, _: Verbatim) -> Box<dyn Decode> {
         Box::new(answer::AnswerDecoder::default())
     }

@@ -42,6 +42,10 @@ impl Called for Ollama {
         false
     }
 
+    fn forces_tools(&self) -> bool {
+        false
+    }
+
     fn is_stream(&self, content_type: &str) -> bool {
         content_type.trim_start().starts_with("application/x-ndjson")
     }

@@ -36,7 +36,7 @@ use serde_json::Value;
 
 pub use answer::{AnswerDecoder, decode_answer};
 pub use encoder::AnswerEncoder;
-pub use keeping::{Keeping, continued, input_items, passed_response, show};
+pub use keeping::{Keeping, continued, input_items, passed_response, reference, show};
 pub use outgoing::encode_request;
 pub use request::decode_request;
 
@@ -74,6 +74,10 @@ impl Called for OpenAiResponses {
 
     fn free_text_tools(&self) -> bool {
         true
+    }
+
+    fn stops_at(&self, _: &str) -> bool {
+        false
     }
 
     fn decoder(&self, verbatim: Verbatim) -> Box<dyn Decode> {

@@ -14,6 +14,9 @@ pub struct Outgoing<'a> {
     pub max_output_tokens: Option<u32>,
     /// What the provider calls that limit, where its dialect has several words for it.
     pub max_tokens_field: MaxTokensField,
+    /// Whether the provider is OpenAI itself, which knows words that other servers of its formats may
+    /// refuse.
+    pub openai: bool,
     /// Whether the provider is to stream.
     pub stream: bool,
     /// The slot of the server that is to answer (llama.cpp's `id_slot`): it has the conversation's

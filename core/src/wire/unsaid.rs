@@ -6,38 +6,39 @@
 
 use serde_json::Value;
 
+use super::{carried::OF_SERVERS, openai_responses::reference};
 use crate::{
     Error, Result,
-    chat::{Dialect, Request},
+    chat::{Dialect, Part, Request},
 };
 
-/// Fields of the served dialects, and of well-known servers, that change the answer.
-const TELLING: [&str; 25] = [
+/// Fields of the served dialects that change the answer, or who may read the question. Those of well-known
+/// servers do, too.
+const TELLING: [&str; 11] = [
     "audio",
     "container",
     "function_call",
     "functions",
-    "grammar",
-    "guided_choice",
-    "guided_grammar",
-    "guided_json",
-    "guided_regex",
-    "json_schema",
+    "inference_geo",
     "logit_bias",
     "mcp_servers",
-    "min_p",
-    "mirostat",
-    "mirostat_eta",
-    "mirostat_tau",
+    "moderation",
     "prompt",
-    "repeat_last_n",
-    "repeat_penalty",
-    "repetition_penalty",
     "response_format",
-    "structured_outputs",
-    "typical_p",
     "web_search_options",
-    "chat_template_kwargs",
+];
+
+/// What a response may be asked to include beside what it always does. All but the log probabilities are
+/// about tools of OpenAI's own, which another provider does not have, or are there anyway.
+const INCLUDED: [&str; 8] = [
+    "code_interpreter_call.outputs",
+    "computer_call_output.output.image_url",
+    "file_search_call.results",
+    "message.input_image.image_url",
+    "message.output_text.logprobs",
+    "reasoning.encrypted_content",
+    "web_search_call.action.sources",
+    "web_search_call.results",
 ];
 
 /// The refusal of what stands at `field`.
@@ -53,8 +54,9 @@ pub(super) fn refuse_unsaid(request: &Request, dialect: Dialect, known: &[&str])
     if request.dialect == dialect {
         return Ok(());
     }
-    let there = |field: &str| request.extensions.0.get(field).is_some_and(|it| !it.is_null());
-    for field in TELLING.into_iter().filter(|field| !known.contains(field)) {
+    let there = |field: &str| request.extensions.0.get(field).is_some_and(|it| says(field, it));
+    let telling = TELLING.into_iter().chain(OF_SERVERS);
+    for field in telling.filter(|field| !known.contains(field)) {
         if there(field) {
             return Err(unsaid(dialect, field));
         }
@@ -63,8 +65,52 @@ pub(super) fn refuse_unsaid(request: &Request, dialect: Dialect, known: &[&str])
     if modalities.is_some_and(|kinds| kinds.iter().any(|kind| kind != "text")) {
         return Err(unsaid(dialect, "modalities"));
     }
-    if let Some(index) = request.tools.iter().position(|tool| tool.name.is_empty() || tool.custom) {
-        return Err(unsaid(dialect, format!("tools[{index}]")));
+    refuse_included(request, dialect)?;
+    refuse_references(request)
+}
+
+/// Whether a value says anything: an empty list does not, and no bias of no token.
+fn says(field: &str, value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Array(list) => !list.is_empty(),
+        Value::Object(object) => field != "logit_bias" || !object.is_empty(),
+        _ => true,
+    }
+}
+
+fn refuse_included(request: &Request, dialect: Dialect) -> Result<()> {
+    let asked = request.extensions.0.get("include").and_then(Value::as_array);
+    let known = |word: &Value| word.as_str().is_some_and(|word| INCLUDED.contains(&word));
+    match asked.and_then(|asked| asked.iter().position(|word| !known(word))) {
+        Some(index) => Err(unsaid(dialect, format!("include[{index}]"))),
+        None => Ok(()),
+    }
+}
+
+/// An item that is only named must be known to the provider: of those that the gateway keeps, the content
+/// is there by now.
+fn refuse_references(request: &Request) -> Result<()> {
+    let parts = request.messages.iter().flat_map(|message| &message.parts);
+    for part in parts {
+        if let Part::Other { dialect: Dialect::OpenAiResponses, value } = part
+            && let Some(id) = reference(value)
+        {
+            let id: String = id.chars().take(256).collect();
+            let message = format!("Item with id '{id}' not found.");
+            return Err(Error::invalid("input", message));
+        }
     }
     Ok(())
+}
+
+/// Refuses tools that `dialect` has no word for.
+pub(super) fn refuse_tools(request: &Request, dialect: Dialect) -> Result<()> {
+    if request.dialect == dialect {
+        return Ok(());
+    }
+    match request.tools.iter().position(|tool| tool.name.is_empty() || tool.custom) {
+        Some(index) => Err(unsaid(dialect, format!("tools[{index}]"))),
+        None => Ok(()),
+    }
 }

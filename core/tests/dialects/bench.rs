@@ -78,7 +78,7 @@ impl Reply {
 }
 
 /// What the gateway asked of a provider.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Call {
     pub(crate) path: String,
     pub(crate) body: Value,

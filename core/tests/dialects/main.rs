@@ -10,6 +10,7 @@ mod answers;
 mod bench;
 mod broken;
 mod errors;
+mod fields;
 mod losses;
 mod meaning;
 mod promises;

@@ -107,6 +107,7 @@ fn what_is_signed_goes_back_signed() {
             model: "gemini-3-pro-preview",
             max_output_tokens: None,
             max_tokens_field: dormouse_core::wire::MaxTokensField::MaxTokens,
+            openai: false,
             stream: false,
             slot: None,
         };

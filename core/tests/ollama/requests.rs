@@ -12,6 +12,7 @@ const OUTGOING: Outgoing<'_> = Outgoing {
     model: "llama3.2",
     max_output_tokens: None,
     max_tokens_field: MaxTokensField::MaxTokens,
+    openai: false,
     stream: false,
     slot: None,
 };

@@ -122,10 +122,8 @@ fn a_chat_request_is_asked_as_items() {
 
 #[test]
 fn what_the_format_cannot_say_is_refused() {
-    for (field, value) in [("n", json!(2)), ("stop", json!("END"))] {
-        let body = json!({ "messages": [{ "role": "user", "content": "x" }], field: value });
-        let request = openai_chat::decode_request(&body.to_string().into()).expect("a request");
-        let error = encode_request(&request, &outgoing(false)).expect_err(field);
-        assert_eq!(error.param(), Some(field));
-    }
+    let body = json!({ "messages": [{ "role": "user", "content": "x" }], "n": 2 });
+    let request = openai_chat::decode_request(&body.to_string().into()).expect("a request");
+    let error = encode_request(&request, &outgoing(false)).expect_err("a refusal");
+    assert_eq!(error.param(), Some("n"));
 }

@@ -168,6 +168,7 @@ fn what_is_written_anew_says_what_was_asked() {
         max_tokens_field: wire::MaxTokensField::MaxCompletionTokens,
         stream: false,
         slot: None,
+        openai: false,
     };
     let Call { path, body: written, .. } =
         OpenAiCompletions.encode_request(&request, &outgoing).unwrap();

@@ -173,6 +173,23 @@ fn a_call_that_must_be_made_is_constrained() {
 }
 
 #[test]
+fn a_failed_tool_says_so_once() {
+    for (said, told) in [("no clock", "Error: no clock"), ("error: no clock", "error: no clock")] {
+        let mut failed = result("1", said);
+        if let Part::ToolResult { is_error, .. } = &mut failed.parts[0] {
+            *is_error = true;
+        }
+        let asked = request(vec![user("?"), said_call(), failed]);
+        let told = format!("<tool_response>\n{told}\n</tool_response>");
+        assert!(prompt(&emulated(&asked).request).contains(&told));
+    }
+}
+
+fn said_call() -> Message {
+    said(vec![call("1", "get_time", "{}")])
+}
+
+#[test]
 fn a_schema_cannot_say_text_or_a_call_but_a_grammar_can() {
     let asked = request(vec![user("?")]);
     assert_eq!(

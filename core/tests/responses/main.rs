@@ -4,5 +4,6 @@
 mod bench;
 mod continuing;
 mod keeping;
+mod references;
 mod sealing;
 mod thoughts;

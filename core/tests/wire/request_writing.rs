@@ -18,6 +18,7 @@ const OUTGOING: Outgoing<'_> = Outgoing {
     model: "m",
     max_output_tokens: None,
     max_tokens_field: MaxTokensField::MaxTokens,
+    openai: false,
     stream: false,
     slot: None,
 };

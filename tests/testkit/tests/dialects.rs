@@ -27,6 +27,7 @@ async fn ask(upstream: &Upstream, api: Api, stream: bool) -> Whole {
         model: "echo",
         max_output_tokens: None,
         max_tokens_field: MaxTokensField::MaxTokens,
+        openai: false,
         stream,
         slot: None,
     };

@@ -12,7 +12,7 @@ use super::{Terms, emulated};
 use crate::{
     Result,
     catalog::Capability,
-    chat::{Chunk, ChunkStream, Event, Request},
+    chat::{Chunk, ChunkStream, Event, Request, ToolChoice},
     embeddings::{self, Embeddings},
     gateway::{reserve::Load, route::needs},
     inference::{Provider, Unanswered},
@@ -34,6 +34,11 @@ pub(in crate::gateway) trait Ask: Sync {
 
     /// The most that it can use.
     fn load(&self) -> Load;
+
+    /// Whether the model must call a tool.
+    fn forces_tools(&self) -> bool {
+        false
+    }
 
     /// Whether the caller is kept alive while it waits.
     fn is_streamed(&self) -> bool {
@@ -74,6 +79,10 @@ impl Ask for Request {
 
     fn load(&self) -> Load {
         Load::from(self)
+    }
+
+    fn forces_tools(&self) -> bool {
+        matches!(self.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_)))
     }
 
     fn is_streamed(&self) -> bool {

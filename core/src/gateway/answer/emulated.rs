@@ -66,13 +66,14 @@ where
         let (mut usage, mut before) = (None, None);
         while let Some(chunk) = chunks.next().await {
             let mut chunk = chunk?;
-            if take_usage(&mut chunk, &mut usage) {
-                yield counted(usage, before).into();
-            }
+            let counts = take_usage(&mut chunk, &mut usage);
             for chunk in stage.push(chunk) {
                 yield chunk;
             }
             let flawed = stage.flaw().is_some();
+            if counts {
+                yield counted(usage, before).into();
+            }
             if let Some(request) = flawed.then(|| stage.reask()).flatten() {
                 // What it cost is told at its end.
                 while let Some(chunk) = chunks.next().await {

@@ -7,13 +7,14 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
-use super::{thinking, tool, turn};
+use super::{Anthropic, thinking, tool, turn};
 use crate::{
     Error, Result,
     chat::{Dialect, OutputFormat, Request, ToolChoice},
     wire::{
-        Call, Outgoing,
+        Call, Called, Outgoing,
         patch::{self, remove, set, to_bytes},
+        unsaid::refuse_unsaid,
     },
 };
 
@@ -113,7 +114,8 @@ fn from_vocabulary(request: &Request, outgoing: &Outgoing<'_>) -> Result<Map<Str
     put("temperature", sampling.temperature.filter(|_| freely).map(|it| it.min(1.0).into()));
     put("top_p", sampling.top_p.filter(|_| freely).map(Value::from));
     put("top_k", sampling.top_k.filter(|_| freely).map(Value::from));
-    put("stop_sequences", list(stops(&sampling.stop)));
+    let stops = sampling.stop.iter().filter(|text| Anthropic.stops_at(text));
+    put("stop_sequences", list(stops.map(|text| text.as_str().into()).collect()));
     put("metadata", metadata(request, own));
     put("stream", outgoing.stream.then(|| true.into()));
     for (field, value) in rest {
@@ -124,6 +126,7 @@ fn from_vocabulary(request: &Request, outgoing: &Outgoing<'_>) -> Result<Map<Str
 
 /// Refuses what the format cannot ask for.
 fn check(request: &Request) -> Result<()> {
+    refuse_unsaid(request, Dialect::Anthropic, &[])?;
     let sampling = &request.sampling;
     if sampling.n.is_some_and(|n| n > 1) {
         return Err(Error::invalid("n", "the model's provider gives one answer at a time"));
@@ -139,12 +142,6 @@ fn check(request: &Request) -> Result<()> {
 fn limit(request: &Request, outgoing: &Outgoing<'_>) -> u32 {
     let thoughts = request.reasoning.budget_tokens.unwrap_or_default();
     outgoing.limit(request).unwrap_or_else(|| DEFAULT_MAX_TOKENS.saturating_add(thoughts))
-}
-
-/// Anthropic refuses texts of nothing but white space.
-fn stops(texts: &[String]) -> Vec<Value> {
-    let seen = texts.iter().filter(|text| !text.trim().is_empty());
-    seen.map(|text| text.as_str().into()).collect()
 }
 
 fn metadata(request: &Request, own: bool) -> Option<Value> {

@@ -129,7 +129,10 @@ impl Writer<'_> {
                 Part::ToolCall { .. } => call(part, &at)?,
                 part => spoken(part, &at)?,
             };
-            if let (Some(signature), Some(part)) = (signature.take(), written.as_object_mut()) {
+            let waits = !matches!(part, Part::ToolCall { .. }) && calls_next(message, place);
+            if !waits
+                && let (Some(signature), Some(part)) = (signature.take(), written.as_object_mut())
+            {
                 part.insert(SIGNATURE.into(), signature.into());
             }
             parts.push(written);
@@ -144,6 +147,20 @@ impl Writer<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether behind the part at `place` a call comes before any further signature. A caller whose dialect
+/// tells thoughts in front of everything cannot say that a signature belongs to the call: it does, for the
+/// call is what Gemini always signs, and what it looks at.
+fn calls_next(message: &Message, place: usize) -> bool {
+    let mut behind = message.parts.iter().skip(place + 1);
+    let next = behind.find(|part| match part {
+        Part::Reasoning { signature, .. } => {
+            signature.as_ref().is_some_and(|it| it.dialect == Dialect::Gemini)
+        }
+        part => matches!(part, Part::ToolCall { .. }),
+    });
+    matches!(next, Some(Part::ToolCall { .. }))
 }
 
 /// The first call of a content must be signed; those beside it need not be.

@@ -6,7 +6,10 @@ use super::{contents, thinking, tool};
 use crate::{
     Error, Result,
     chat::{Dialect, OutputFormat, Request},
-    wire::{Call, Outgoing, patch, unsaid::refuse_unsaid},
+    wire::{
+        Call, Outgoing, patch,
+        unsaid::{refuse_tools, refuse_unsaid},
+    },
 };
 
 /// Fields of Gemini's own that a caller of another dialect may add to its request.
@@ -14,6 +17,7 @@ const CARRIED: [&str; 2] = ["safetySettings", "cachedContent"];
 
 pub(super) fn encode(request: &Request, outgoing: &Outgoing<'_>) -> Result<Call> {
     refuse_unsaid(request, Dialect::Gemini, &[])?;
+    refuse_tools(request, Dialect::Gemini)?;
     let path = path(outgoing)?;
     let mut body = contents::encode(&request.messages, outgoing.model)?;
     tool::encode(request, &mut body)?;

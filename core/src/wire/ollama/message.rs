@@ -61,7 +61,6 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Ollama has no word for a failed tool; the text says it.
     fn result(
         &mut self,
         call_id: &str,

@@ -8,7 +8,7 @@ use crate::{
     chat::{Dialect, OutputFormat, ReasoningOptions, Request, Tool, ToolChoice},
     wire::{
         Call, Outgoing, patch,
-        unsaid::{refuse_unsaid, unsaid},
+        unsaid::{refuse_tools, refuse_unsaid, unsaid},
     },
 };
 
@@ -30,6 +30,7 @@ const OPTIONS: [&str; 9] = [
 
 pub(super) fn encode(request: &Request, outgoing: &Outgoing<'_>) -> Result<Call> {
     refuse_unsaid(request, Dialect::Ollama, &OPTIONS)?;
+    refuse_tools(request, Dialect::Ollama)?;
     if outgoing.model.is_empty() {
         return Err(Error::invalid("model", "`model` is required"));
     }

@@ -13,7 +13,9 @@ use crate::{
     chat::{Dialect, Request},
     wire::{
         Outgoing,
+        carried::{self, OF_SERVERS},
         patch::{self, Fields, raw, remove, set, to_bytes},
+        unsaid::refuse_unsaid,
     },
 };
 
@@ -31,13 +33,18 @@ const STREAM_OPTIONS: &str = "stream_options";
 ///
 /// # Errors
 ///
-/// [`Code::Internal`](crate::Code::Internal) if the original is not the JSON object it was when it was decoded.
+/// [`Code::InvalidRequest`](crate::Code::InvalidRequest) if the format cannot say what the request says,
+/// [`Code::Internal`](crate::Code::Internal) if the original is not the JSON object it was when it was
+/// decoded.
 pub fn encode_request(request: &Request, outgoing: &Outgoing<'_>) -> Result<Bytes> {
     match &request.original {
         Some(original) if original.dialect == Dialect::OpenAiChat => {
             patched(&original.body, request, outgoing)
         }
-        _ => Ok(to_bytes(&from_vocabulary(request, outgoing))?),
+        _ => {
+            refuse_unsaid(request, Dialect::OpenAiChat, &OF_SERVERS)?;
+            to_bytes(&from_vocabulary(request, outgoing))
+        }
     }
 }
 
@@ -119,7 +126,7 @@ pub(in crate::wire) fn from_vocabulary(
     put("reasoning_effort", request.reasoning.effort.as_deref().map(Value::from));
     put("user", request.end_user.as_deref().map(Value::from));
     put("metadata", Some(request.metadata.clone().into()).filter(|_| !request.metadata.is_empty()));
-    let mut rest = if own { request.extensions.0.clone() } else { Map::new() };
+    let mut rest = if own { request.extensions.0.clone() } else { carried(request, outgoing) };
     let options = rest.shift_remove(STREAM_OPTIONS);
     if outgoing.stream {
         put("stream", Some(true.into()));
@@ -140,6 +147,19 @@ pub(in crate::wire) fn from_vocabulary(
         body.entry(field).or_insert(value);
     }
     body
+}
+
+/// What a request of another dialect says in words that the provider knows.
+fn carried(request: &Request, outgoing: &Outgoing<'_>) -> Map<String, Value> {
+    let mut carried = carried::of_servers(request);
+    if outgoing.openai {
+        carried.extend(carried::of_openai(request));
+        let text = request.extensions.0.get("text").and_then(Value::as_object);
+        carried.extend(
+            text.and_then(|text| Some(("verbosity".into(), text.get("verbosity")?.clone()))),
+        );
+    }
+    carried
 }
 
 fn list(values: impl Iterator<Item = Value>) -> Option<Value> {

@@ -87,16 +87,37 @@ fn complete(item: &mut Map<String, Value>, id: &str, number: usize) {
     item.entry("id").or_insert_with(|| format!("{prefix}_{id}_in{number}").into());
 }
 
-/// Puts the items of earlier responses between the instructions of `request` and its own input. The
-/// original bytes do not say it all any more, so they go.
+/// The id of an item that is only named: it stands for one of an earlier response.
+pub fn reference(item: &Value) -> Option<&str> {
+    let kind = item.get("type").and_then(Value::as_str);
+    let named = match kind {
+        Some(kind) => kind == "item_reference",
+        None => item.get("role").is_none(),
+    };
+    item.get("id").and_then(Value::as_str).filter(|_| named)
+}
+
+/// Puts the items of earlier responses between the instructions of `request` and its own input, and
+/// `own` in the place of that, where it had to be completed. The original bytes do not say it all any
+/// more, so they go.
 ///
 /// # Errors
 ///
 /// [`Code::InvalidRequest`](crate::Code::InvalidRequest) if the items are none.
-pub fn continued(request: &mut Request, items: Vec<Value>) -> Result<()> {
-    let earlier = input::decode_items(items, PREVIOUS, &mut request.tools)?;
-    let own = request.messages.first();
-    let place = usize::from(instructed(request) && own.is_some_and(|it| it.role == Role::System));
+pub fn continued(
+    request: &mut Request,
+    earlier: Vec<Value>,
+    own: Option<Vec<Value>>,
+) -> Result<()> {
+    let earlier = input::decode_items(earlier, PREVIOUS, &mut request.tools)?;
+    let first = request.messages.first();
+    let place = usize::from(instructed(request) && first.is_some_and(|it| it.role == Role::System));
+    if let Some(own) = own {
+        // The tools that its items define are known from when it was read first.
+        let own = input::decode_items(own, "input", &mut Vec::new())?;
+        request.messages.truncate(place);
+        request.messages.extend(own);
+    }
     request.messages.splice(place..place, earlier);
     request.extensions.0.shift_remove(PREVIOUS);
     request.original = None;

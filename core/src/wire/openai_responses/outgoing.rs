@@ -11,8 +11,9 @@ use crate::{
     Error, Result,
     chat::{Dialect, Part, Request},
     wire::{
-        Outgoing,
+        Outgoing, carried,
         patch::{self, remove, set, to_bytes},
+        unsaid::refuse_unsaid,
     },
 };
 
@@ -65,19 +66,15 @@ fn patched(body: &Bytes, request: &Request, outgoing: &Outgoing<'_>) -> Result<B
 }
 
 fn from_vocabulary(request: &Request, outgoing: &Outgoing<'_>) -> Result<Map<String, Value>> {
+    refuse_unsaid(request, Dialect::OpenAiResponses, &[])?;
     let sampling = &request.sampling;
     if sampling.n.is_some_and(|n| n > 1) {
         let message = "the model's provider gives one answer at a time";
         return Err(Error::invalid("n", message));
     }
-    if !sampling.stop.is_empty() {
-        let message = "the model's provider takes no texts that end an answer";
-        let anthropic = request.dialect == Dialect::Anthropic;
-        return Err(Error::invalid(if anthropic { "stop_sequences" } else { "stop" }, message));
-    }
     let own = request.dialect == Dialect::OpenAiResponses;
     let names = Names::of(&request.tools);
-    let mut rest = if own { request.extensions.0.clone() } else { Map::new() };
+    let mut rest = if own { request.extensions.0.clone() } else { carried(request) };
     let mut body = Map::new();
     let mut put = |field: &str, value: Option<Value>| {
         if let Some(value) = value {
@@ -114,6 +111,19 @@ fn from_vocabulary(request: &Request, outgoing: &Outgoing<'_>) -> Result<Map<Str
         body.entry(field).or_insert(value);
     }
     Ok(body)
+}
+
+/// What a request of another dialect says in words that the provider knows.
+fn carried(request: &Request) -> Map<String, Value> {
+    let mut carried = carried::of_openai(request);
+    if request.dialect == Dialect::OpenAiChat {
+        let said = |field: &str| request.extensions.0.get(field).cloned();
+        carried.extend(said("store").map(|store| ("store".to_owned(), store)));
+        let verbosity =
+            said("verbosity").map(|words| ("text".into(), json!({ "verbosity": words })));
+        carried.extend(verbosity);
+    }
+    carried
 }
 
 /// An object of further fields, with one more.
