@@ -57,6 +57,7 @@ impl Emulation {
         let options = CallOptions {
             single: request.parallel_tool_calls == Some(false),
             required: matches!(choice, Some(ToolChoice::Required | ToolChoice::Named(_))),
+            leaves_code: false,
         };
         let mut plain = request.clone();
         (plain.tools, plain.tool_choice) = (Vec::new(), None);

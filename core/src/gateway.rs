@@ -314,7 +314,7 @@ impl Gateway {
             terms: Terms {
                 cap: claim.cap,
                 deadline: &asked.deadline,
-                emulation: candidate.emulates_tools.then_some(&self.ports.host),
+                tools: candidate.tools(&self.ports.host),
             },
             conversation: asked.conversation.clone(),
             place,

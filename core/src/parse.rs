@@ -21,6 +21,7 @@ mod cursor;
 mod flaw;
 mod forms;
 mod json;
+mod mend;
 mod offered;
 mod place;
 mod reasoning;
@@ -28,6 +29,7 @@ mod rewrite;
 
 pub use calls::{CallOptions, MAX_CALL_BYTES, PrintedCalls};
 pub use flaw::Flaw;
+pub use mend::MendedCalls;
 pub(crate) use offered::{CUSTOM_INPUT, schema};
 pub use reasoning::{ReasoningMarks, ReasoningTags};
 pub use rewrite::{CallIds, Rewritten};

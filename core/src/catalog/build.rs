@@ -174,6 +174,7 @@ fn facts(entry: &FactsEntry, place: &Place) -> Facts {
         max_output_tokens: entry.max_output_tokens.map(|count| count.0),
         capabilities: entry.capabilities.clone().unwrap_or_default(),
         native_tools: entry.native_tools,
+        rescue_tools: entry.rescue_tools,
         price: entry.price.as_ref().map(super::kinds::Amounts::price).or(place.price()),
     }
 }

@@ -64,6 +64,9 @@ pub struct Facts {
     /// Whether it calls tools by itself. One that does not is told of them in its prompt, and its
     /// calls are read from its text.
     pub native_tools: bool,
+    /// Whether calls that it prints as text, though it has tools, are made real calls, and arguments
+    /// that are no JSON are mended. `None`: where models are of the kind that does so.
+    pub rescue_tools: Option<bool>,
     /// `None`: it is free.
     pub price: Option<Price>,
 }
@@ -75,6 +78,7 @@ impl Default for Facts {
             max_output_tokens: None,
             capabilities: Capabilities::default(),
             native_tools: true,
+            rescue_tools: None,
             price: None,
         }
     }

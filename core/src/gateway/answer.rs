@@ -2,6 +2,7 @@
 
 mod ask;
 mod emulated;
+mod rescued;
 mod wake;
 
 use std::{future::pending, sync::Arc, time::Duration};
@@ -43,8 +44,19 @@ pub(super) struct Terms<'a> {
     /// The output limit to enforce.
     pub(super) cap: Option<u32>,
     pub(super) deadline: &'a Deadline,
-    /// The host that makes ids, if the model has no tools of its own and is to be told of them.
-    pub(super) emulation: Option<&'a Arc<dyn Host>>,
+    /// What is done about tools beside asking for them.
+    pub(super) tools: Tools<'a>,
+}
+
+/// What is done about tools, and the host that makes ids for the calls that are found.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Tools<'a> {
+    /// Nothing: the model has tools of its own.
+    Native,
+    /// It has, but what it prints instead of calling them is read, too.
+    Rescued(&'a Arc<dyn Host>),
+    /// It has none, and is told of them in words.
+    Emulated(&'a Arc<dyn Host>),
 }
 
 /// Starts the answer. If there is none, the call is settled: at no cost if the provider said no, by an

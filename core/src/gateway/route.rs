@@ -6,13 +6,16 @@ mod plan;
 
 use std::sync::Arc;
 
-use super::{Gateway, Origin, answer::Ask};
+use super::{
+    Gateway, Origin,
+    answer::{Ask, Tools},
+};
 use crate::{
     Code, Error, Result,
-    catalog::{Fallback, Model, Place, Resolved},
+    catalog::{Api, Fallback, Model, Place, Resolved},
     inference::{LocalModels, Way},
     money::Price,
-    ports::ServerState,
+    ports::{Host, ServerState},
     tenant::Config,
     wire::{self, Called},
 };
@@ -45,6 +48,8 @@ pub(super) struct Candidate {
     pub(super) max_output_tokens: u32,
     /// Whether it is told of tools in words: it has none of its own, or cannot be told to use them.
     pub(super) emulates_tools: bool,
+    /// Whether calls that it prints, though it has tools, are made calls.
+    pub(super) rescues_tools: bool,
 }
 
 /// Who answers.
@@ -139,6 +144,7 @@ async fn describe(
         price: model.facts.price,
         max_output_tokens: model.facts.max_output_tokens.map_or(limit, |most| limit.min(most)),
         emulates_tools: emulates || (forced && !can_be_forced(model)),
+        rescues_tools: model.facts.rescue_tools.unwrap_or_else(|| is_small(model)),
     })
 }
 
@@ -148,6 +154,14 @@ fn can_be_forced(model: &Model) -> bool {
         Place::Provider(provider) => {
             wire::called(provider.api.dialect()).is_none_or(Called::forces_tools)
         }
+        Place::Machine => true,
+    }
+}
+
+/// Whether it is of the kind that prints calls: the models that people run themselves.
+fn is_small(model: &Model) -> bool {
+    match &model.place {
+        Place::Provider(provider) => provider.api == Api::Ollama,
         Place::Machine => true,
     }
 }
@@ -173,6 +187,15 @@ impl Candidate {
         match &self.destination {
             Destination::Upstream(ways) => ways.iter().any(|way| way.rest().is_none()),
             Destination::Local { .. } => true,
+        }
+    }
+
+    /// What is done about the tools of a request.
+    pub(super) fn tools<'a>(&self, host: &'a Arc<dyn Host>) -> Tools<'a> {
+        match (self.emulates_tools, self.rescues_tools) {
+            (true, _) => Tools::Emulated(host),
+            (false, true) => Tools::Rescued(host),
+            (false, false) => Tools::Native,
         }
     }
 

@@ -28,6 +28,8 @@ pub struct CallOptions {
     pub single: bool,
     /// An answer without a call is flawed ([`Flaw::NoCall`]).
     pub required: bool,
+    /// Code in a block stays text, also where one of the tools runs such code.
+    pub leaves_code: bool,
 }
 
 /// Finds the calls in the texts of an answer. Everything else passes through.
@@ -38,7 +40,7 @@ impl PrintedCalls {
     /// For an answer to a request that offers `tools`.
     pub fn new(tools: &[Tool], options: CallOptions, ids: CallIds) -> Self {
         let blank = Calls {
-            offered: Offered::new(tools),
+            offered: Offered::new(tools, options.leaves_code),
             single: options.single,
             held: String::new(),
             place: Place::default(),

@@ -33,7 +33,11 @@ pub(super) struct Call {
 
 /// The offered tools. Those of a kind that only one dialect has cannot be called in text.
 #[derive(Clone, Debug)]
-pub(super) struct Offered(Vec<Tool>);
+pub(super) struct Offered {
+    tools: Vec<Tool>,
+    /// Code in a block is none of their calls.
+    leaves_code: bool,
+}
 
 /// Names of tools that run commands of a shell, without separators.
 const SHELLS: [&str; 8] = ["bash", "shell", "sh", "zsh", "exec", "execute", "run", "cmd"];
@@ -44,10 +48,10 @@ const PYTHON_PARTS: [&str; 2] = ["python", "codeinterpreter"];
 const PYTHON_RUNNERS: [&str; 3] = ["runcode", "executecode", "execcode"];
 
 impl Offered {
-    pub(super) fn new(tools: &[Tool]) -> Self {
+    pub(super) fn new(tools: &[Tool], leaves_code: bool) -> Self {
         let named = tools.iter().filter(|tool| !tool.name.is_empty());
         let described = named.cloned().map(|tool| Tool { input_schema: schema(&tool), ..tool });
-        Self(described.collect())
+        Self { tools: described.collect(), leaves_code }
     }
 
     /// Whether a name that is still being written may become one of these.
@@ -57,7 +61,7 @@ impl Offered {
             let name = squeezed(&tool.name);
             name.starts_with(&begun) || format!("functions{name}").starts_with(&begun)
         };
-        self.0.iter().any(fits)
+        self.tools.iter().any(fits)
     }
 
     /// The tool of this name. Capitals and separators do not matter where it is clear which is meant.
@@ -65,12 +69,12 @@ impl Offered {
         let name = name.trim();
         self.exact(name).or_else(|| {
             let bare = name.strip_prefix("functions.").unwrap_or(name);
-            self.exact(bare).or_else(|| sole(self.0.iter().filter(|it| alike(&it.name, bare))))
+            self.exact(bare).or_else(|| sole(self.tools.iter().filter(|it| alike(&it.name, bare))))
         })
     }
 
     fn exact(&self, name: &str) -> Option<&Tool> {
-        self.0.iter().find(|tool| tool.name == name)
+        self.tools.iter().find(|tool| tool.name == name)
     }
 
     /// The one tool that runs a block of code in this language, and the field that takes it.
@@ -84,7 +88,7 @@ impl Offered {
                 || parts.iter().any(|part| name.contains(part))
                 || python && PYTHON_RUNNERS.contains(&name.as_str())
         };
-        let runners = self.0.iter().filter(runs);
+        let runners = self.tools.iter().filter(|tool| !self.leaves_code && runs(tool));
         sole(runners.filter_map(|tool| Some((tool, sole_text(tool)?))))
     }
 
@@ -189,7 +193,7 @@ mod tests {
     #[test]
     fn a_name_is_mended_where_it_is_clear() {
         let tools = [tool("get_weather", &[]), tool("get-time", &[]), tool("get_time", &[])];
-        let offered = Offered::new(&tools);
+        let offered = Offered::new(&tools, false);
         for name in ["get_weather", "Get-Weather", "getWeather", "functions.get_weather"] {
             assert_eq!(offered.find(name).unwrap().name, "get_weather");
         }
@@ -202,10 +206,13 @@ mod tests {
     fn code_is_run_where_one_tool_takes_it() {
         let bash = tool("run_command", &["command"]);
         let python = tool("python", &["code"]);
-        let offered = Offered::new(&[bash.clone(), python, tool("copy", &["from", "to"])]);
+        let offered = Offered::new(&[bash.clone(), python, tool("copy", &["from", "to"])], false);
         assert_eq!(offered.runner("bash").unwrap().1, "command");
         assert_eq!(offered.runner("python").unwrap().1, "code");
-        assert!(Offered::new(&[bash.clone(), tool("shell", &["cmd"])]).runner("sh").is_none());
-        assert!(Offered::new(&[bash]).runner("python").is_none());
+        assert!(
+            Offered::new(&[bash.clone(), tool("shell", &["cmd"])], false).runner("sh").is_none()
+        );
+        assert!(Offered::new(std::slice::from_ref(&bash), false).runner("python").is_none());
+        assert!(Offered::new(&[bash], true).runner("bash").is_none());
     }
 }

@@ -34,6 +34,8 @@ pub(crate) enum Reply {
     Status(u16, Option<u64>, &'static str),
     /// It cannot be reached.
     Unreachable,
+    /// These bytes of a stream, which then ends.
+    Sends(&'static str),
     /// These bytes of a stream, which then breaks.
     Breaks(&'static str),
 }
@@ -67,6 +69,7 @@ impl HttpClient for Providers {
         let event_stream = Response::builder().header(header::CONTENT_TYPE, "text/event-stream");
         Ok(match scripted.unwrap_or(Reply::Says("yes")) {
             Reply::Says(text) => event_stream.body(bytes(said(text))).unwrap(),
+            Reply::Sends(stream) => event_stream.body(bytes(stream.to_owned())).unwrap(),
             Reply::Breaks(begun) => {
                 let broken = Error::new(Code::UpstreamFailed, "the connection broke");
                 let body = stream::iter([Ok(Bytes::from(begun)), Err(broken)]).boxed();
@@ -179,7 +182,7 @@ impl Bench {
     }
 
     /// Runs `work`, and beside it whatever the gateway spawns.
-    async fn run<T>(&self, work: impl Future<Output = T>) -> T {
+    pub(crate) async fn run<T>(&self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         for _ in 0..1000 {
             if let Some(value) = work.as_mut().now_or_never() {

@@ -6,3 +6,4 @@ mod credentials;
 mod emulation;
 mod fallback;
 mod names;
+mod rescue;

@@ -8,7 +8,7 @@ use std::{
 
 use futures::{Stream, StreamExt, stream};
 
-use super::{Terms, emulated};
+use super::{Terms, Tools, emulated, rescued};
 use crate::{
     Result,
     catalog::Capability,
@@ -95,9 +95,10 @@ impl Ask for Request {
         model: &str,
         terms: &Terms<'_>,
     ) -> Result<ChunkStream, Unanswered> {
-        match terms.emulation {
-            Some(host) => emulated::ask(self, provider, model, terms, host).await,
-            None => provider.chat(self, model, terms.cap, terms.deadline).await,
+        match terms.tools {
+            Tools::Emulated(host) => emulated::ask(self, provider, model, terms, host).await,
+            Tools::Rescued(host) => rescued::ask(self, provider, model, terms, host).await,
+            Tools::Native => provider.chat(self, model, terms.cap, terms.deadline).await,
         }
     }
 

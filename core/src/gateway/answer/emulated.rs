@@ -49,7 +49,8 @@ fn constraints(provider: &Provider) -> Constraints {
     if provider.has_slots() { Constraints::Grammar } else { Constraints::JsonSchema }
 }
 
-fn ids(host: &Arc<dyn Host>) -> CallIds {
+/// Ids for the calls that are read out of what a model printed.
+pub(super) fn ids(host: &Arc<dyn Host>) -> CallIds {
     let host = Arc::clone(host);
     CallIds::new(move || format!("call_{}", hex(host.random().into_iter().take(ID_BYTES))))
 }
@@ -70,10 +71,10 @@ where
             for chunk in stage.push(chunk) {
                 yield chunk;
             }
-            let flawed = stage.flaw().is_some();
             if counts {
                 yield counted(usage, before).into();
             }
+            let flawed = stage.flaw().is_some();
             if let Some(request) = flawed.then(|| stage.reask()).flatten() {
                 // What it cost is told at its end.
                 while let Some(chunk) = chunks.next().await {
