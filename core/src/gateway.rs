@@ -21,6 +21,7 @@ mod identify;
 mod line;
 mod models;
 mod outside;
+mod prefixes;
 mod recall;
 mod reserve;
 mod route;
@@ -83,6 +84,7 @@ pub struct Parts {
     conversations: Conversations,
     seals: Seals,
     metrics: Metrics,
+    prefixes: prefixes::Prefixes,
     closing: closing::Closing,
 }
 
@@ -202,6 +204,7 @@ impl Gateway {
             conversations,
             seals,
             metrics,
+            prefixes: prefixes::Prefixes::default(),
             closing: closing::Closing::default(),
         };
         Ok(Self { parts: Arc::new(parts) })
@@ -307,6 +310,12 @@ impl Gateway {
         let Admission { slot, place } =
             admit::admit(candidate, &self.workers, line, &self.metrics)?;
         let correlation_id = asked.origin.correlation_id.clone();
+        if let Some(conversation) = &asked.conversation
+            && let Some(prompt) = asked.request.prompt()
+            && let Some(seen) = self.prefixes.next(conversation, &candidate.model, prompt)
+        {
+            self.metrics.followed(&candidate.model, seen.shared, seen.all);
+        }
         let load = asked.request.load();
         let claim = reserve::Claim::new(asked.caller, candidate, load, correlation_id);
         let question = Question {

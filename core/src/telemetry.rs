@@ -4,6 +4,7 @@
 //! Prometheus writes them; what no convention has begins with `dormouse_`.
 
 mod labels;
+mod prompts;
 mod sleepers;
 
 use std::{sync::Arc, time::Duration};
@@ -19,6 +20,7 @@ use prometheus_client::{
     },
     registry::{Registry, Unit},
 };
+use prompts::Prompts;
 use sleepers::Sleepers;
 
 use crate::{
@@ -44,6 +46,7 @@ pub struct Metrics {
     aborted: Counter,
     estimated: Counter,
     sleepers: Sleepers,
+    prompts: Prompts,
 }
 
 impl Metrics {
@@ -64,6 +67,7 @@ impl Metrics {
             aborted: Counter::default(),
             estimated: Counter::default(),
             sleepers: Sleepers::default(),
+            prompts: Prompts::default(),
         };
         metrics.workers.set(i64::try_from(workers).unwrap_or(i64::MAX));
         let mut registry = Registry::default();
@@ -117,6 +121,7 @@ impl Metrics {
         );
         registry.register("dormouse_workers", "Worker slots", self.workers.clone());
         self.sleepers.register(registry);
+        self.prompts.register(registry);
     }
 
     /// Counts a finished call.
@@ -153,6 +158,11 @@ impl Metrics {
     /// Counts how long a call waited for a model of this machine to be warm.
     pub fn waited(&self, model: &str, time: Duration) {
         self.sleepers.waited(&self.models.label(model), time);
+    }
+
+    /// Counts how many `shared` of `all` bytes of a prompt the next one of its conversation began with.
+    pub fn followed(&self, model: &str, shared: u64, all: u64) {
+        self.prompts.followed(&self.models.label(model), shared, all);
     }
 
     /// Says how the servers of this machine's models are, and what happened to them so far.

@@ -6,4 +6,5 @@ mod credentials;
 mod emulation;
 mod fallback;
 mod names;
+mod prefixes;
 mod rescue;

@@ -14,7 +14,7 @@ use crate::{
     catalog::Capability,
     chat::{Chunk, ChunkStream, Event, Request, ToolChoice},
     embeddings::{self, Embeddings},
-    gateway::{reserve::Load, route::needs},
+    gateway::{prefixes::Prompt, reserve::Load, route::needs},
     inference::{Provider, Unanswered},
     moderation::{self, Verdicts},
     operation::Operation,
@@ -34,6 +34,11 @@ pub(in crate::gateway) trait Ask: Sync {
 
     /// The most that it can use.
     fn load(&self) -> Load;
+
+    /// What the model will read, where it is a conversation.
+    fn prompt(&self) -> Option<Prompt> {
+        None
+    }
 
     /// Whether the model must call a tool.
     fn forces_tools(&self) -> bool {
@@ -79,6 +84,10 @@ impl Ask for Request {
 
     fn load(&self) -> Load {
         Load::from(self)
+    }
+
+    fn prompt(&self) -> Option<Prompt> {
+        Some(Prompt::of(self))
     }
 
     fn forces_tools(&self) -> bool {
