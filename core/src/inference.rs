@@ -139,7 +139,10 @@ impl Provider {
         (dialect, format): (Dialect, &dyn Called),
         outgoing: &Outgoing<'_>,
     ) -> Result<http::Request<Bytes>> {
-        let adapted = adapt::request(request, dialect, format);
+        let mut adapted = adapt::request(request, dialect, format);
+        if outgoing.slot.is_some() {
+            adapted = adapt::only_named(adapted);
+        }
         self.target.post(format.encode_request(&adapted, outgoing)?, outgoing.stream)
     }
 

@@ -65,6 +65,18 @@ pub(super) fn request<'a>(
     Cow::Owned(adapted)
 }
 
+/// A request that must call a certain tool, for llama.cpp's server: it takes no notice of the tool's name,
+/// so it is shown no other, and must call one.
+pub(super) fn only_named(request: Cow<'_, Request>) -> Cow<'_, Request> {
+    let Some(ToolChoice::Named(name)) = &request.tool_choice else { return request };
+    let name = name.clone();
+    let mut request = request.into_owned();
+    request.tools.retain(|tool| tool.name == name);
+    request.tool_choice = Some(ToolChoice::Required);
+    request.original = None;
+    Cow::Owned(request)
+}
+
 fn fits(request: &Request, dialect: Dialect, format: &dyn Called) -> bool {
     let (free_text, tells_failed) = (format.free_text_tools(), format.tells_failed_tools());
     let other = request.dialect != dialect

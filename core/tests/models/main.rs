@@ -198,6 +198,24 @@ async fn a_conversation_meets_its_slot_again() {
 }
 
 #[tokio::test]
+async fn a_tool_that_must_be_called_is_the_only_one_that_a_model_of_this_machine_sees() {
+    let bench = Bench::new(|servers| servers.slots(4));
+    let tool = |name: &str| json!({ "type": "function", "function": { "name": name } });
+    let mut asked = streamed("tiny");
+    asked["tools"] = json!([tool("sleep"), tool("eat")]);
+    asked["tool_choice"] = tool("eat");
+    asked["odd"] = json!(1);
+    bench.finish(bench.run(bench.chat(&asked)).await.unwrap()).await;
+    let sent = bench.sent(0);
+    assert_eq!((&sent["tools"], &sent["tool_choice"]), (&json!([tool("eat")]), &json!("required")));
+    assert_eq!(sent["odd"], 1, "nothing else is lost");
+
+    asked["model"] = json!("far");
+    bench.finish(bench.run(bench.chat(&asked)).await.unwrap()).await;
+    assert_eq!(bench.sent(1)["tool_choice"], tool("eat"), "others know what they are told");
+}
+
+#[tokio::test]
 async fn the_model_is_kept_until_the_answer_ends_or_is_given_up() {
     let bench = Bench::new(|servers| servers);
     let active = || async { bench.servers.state("tiny").await.unwrap().active };
