@@ -7,7 +7,7 @@ pub use grammar::MAX_GRAMMAR_BYTES;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    chat::{Dialect, OutputFormat, Request, Tool, ToolChoice},
+    chat::{OutputFormat, Request, Tool, ToolChoice},
     parse::{self, CallOptions},
 };
 
@@ -21,8 +21,7 @@ pub enum Constraints {
     /// a call must be made.
     JsonSchema,
     /// By a grammar in llama.cpp's format (GBNF), sent as the field `grammar`. Also where the model may
-    /// call or not: then what begins like a call must go on like one. Only for requests that came in
-    /// OpenAI's chat format, whose fields pass to such a server.
+    /// call or not: then what begins like a call must go on like one.
     Grammar,
 }
 
@@ -51,7 +50,6 @@ pub(super) fn constrain(
                 strict: Some(true),
             };
         }
-        Constraints::Grammar if request.dialect != Dialect::OpenAiChat => {}
         Constraints::Grammar if options.required || !formed => {
             if let Some(grammar) = grammar::grammar(&tools, options) {
                 plain.output_format = OutputFormat::Text;

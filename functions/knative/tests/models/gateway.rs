@@ -142,7 +142,12 @@ impl Gateway {
         read(self.send(Method::GET, path, String::new()).await).await
     }
 
-    async fn send(&self, method: Method, path: &str, body: String) -> Response<ByteStream> {
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: String,
+    ) -> Response<ByteStream> {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))

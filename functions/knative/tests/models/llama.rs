@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use futures::future::join_all;
+use http::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -126,4 +127,62 @@ async fn a_conversation_finds_what_it_said_before() {
     let share = figures.lines().find_map(|line| line.strip_prefix("dormouse_cached_input_ratio{"));
     let share: f64 = share.unwrap().rsplit_once(' ').unwrap().1.parse().unwrap();
     assert!(share > 0.1 && share < 0.5, "half of the input, less what is new: {share}");
+}
+
+#[tokio::test]
+async fn a_grammar_makes_even_it_call_a_tool_that_it_is_told_of_in_words() {
+    let gateway = gateway(ON_A_PORT, &["--emulate-tools", "true"]).await;
+    let asked = json!([{ "role": "user", "content": "What is the weather?" }]);
+    let city = json!({ "type": "string", "enum": ["Oslo", "Paris"] });
+    let parameters =
+        json!({ "type": "object", "properties": { "city": city }, "required": ["city"] });
+    let function = json!({ "name": "weather", "parameters": parameters });
+    for (path, body, call) in [
+        (
+            "/v1/chat/completions",
+            json!({
+                "messages": asked, "tools": [{ "type": "function", "function": function }],
+                "tool_choice": "required", "parallel_tool_calls": false,
+            }),
+            "/choices/0/message/tool_calls/0/function",
+        ),
+        (
+            "/v1/responses",
+            json!({
+                "input": asked, "store": false,
+                "tools": [{ "type": "function", "name": "weather", "parameters": parameters }],
+                "tool_choice": "required", "parallel_tool_calls": false,
+            }),
+            "/output/0",
+        ),
+        (
+            "/v1/messages",
+            json!({
+                "messages": asked,
+                "tools": [{ "name": "weather", "input_schema": parameters }],
+                "tool_choice": { "type": "any", "disable_parallel_tool_use": true },
+            }),
+            "/content/0",
+        ),
+    ] {
+        let mut body = body;
+        body["model"] = MODEL.into();
+        body["max_tokens"] = 400.into();
+        let answer = read(gateway.send(Method::POST, path, body.to_string()).await).await;
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        let call = answer.pointer(call).cloned().unwrap_or_default();
+        assert_eq!(call["name"], "weather", "{answer}");
+        let arguments = match &call["arguments"] {
+            Value::String(json) => serde_json::from_str(json).unwrap(),
+            _ => call["input"].clone(),
+        };
+        assert!(["Oslo", "Paris"].contains(&arguments["city"].as_str().unwrap()), "{answer}");
+
+        // Where it may speak, too, the server takes the grammar for that.
+        body["tool_choice"] =
+            if path == "/v1/messages" { json!({ "type": "auto" }) } else { json!("auto") };
+        body["max_tokens"] = 16.into();
+        let response = gateway.send(Method::POST, path, body.to_string()).await;
+        assert_eq!(response.status(), 200, "{}", read(response).await);
+    }
 }

@@ -120,6 +120,60 @@ pub(crate) async fn it_calls_tools(stage: Stage) {
     assert_eq!(finish_of(&chunks), Some("tool_calls"), "{chunks:?}");
 }
 
+/// A question in the words of each dialect, with a tool that must be called, and where in the answer the
+/// name of the called tool and its arguments are.
+fn questions() -> [(&'static str, Value, &'static str, &'static str); 3] {
+    let asked = json!([{ "role": "user", "content": "What is the weather?" }]);
+    let parameters = weather()[0]["function"]["parameters"].clone();
+    [
+        (
+            "/v1/chat/completions",
+            json!({
+                "model": MODEL, "max_tokens": 200, "messages": asked, "tools": weather(),
+                "tool_choice": "required", "parallel_tool_calls": false,
+            }),
+            "/choices/0/message/tool_calls/0/function/name",
+            "/choices/0/message/tool_calls/0/function/arguments",
+        ),
+        (
+            "/v1/responses",
+            json!({
+                "model": MODEL, "max_output_tokens": 200, "input": asked, "store": false,
+                "tools": [{ "type": "function", "name": "weather", "parameters": parameters }],
+                "tool_choice": "required", "parallel_tool_calls": false,
+            }),
+            "/output/0/name",
+            "/output/0/arguments",
+        ),
+        (
+            "/v1/messages",
+            json!({
+                "model": MODEL, "max_tokens": 200, "messages": asked,
+                "tools": [{ "name": "weather", "input_schema": parameters }],
+                "tool_choice": { "type": "any", "disable_parallel_tool_use": true },
+            }),
+            "/content/0/name",
+            "/content/0/input",
+        ),
+    ]
+}
+
+pub(crate) async fn it_is_told_of_tools_in_words(stage: Stage) {
+    let llama = Llama::start().await;
+    let settings = [("DORMOUSE_EMULATE_TOOLS", "true")];
+    let gateway = stage.gateway_for(&llama.base_url(), &settings).await;
+    for (path, body, name, arguments) in questions() {
+        let answer = gateway.post(path, &body).await.ok();
+
+        assert_eq!(answer.pointer(name), Some(&json!("weather")), "{answer}");
+        let arguments = match answer.pointer(arguments) {
+            Some(Value::String(json)) => serde_json::from_str(json).unwrap(),
+            other => other.cloned().unwrap(),
+        };
+        assert!(["Oslo", "Paris"].contains(&arguments["city"].as_str().unwrap()), "{answer}");
+    }
+}
+
 pub(crate) async fn it_keeps_to_a_schema(stage: Stage) {
     let (_llama, gateway) = begin(&stage).await;
     let schema = json!({

@@ -138,6 +138,7 @@ macro_rules! everywhere {
                 it_answers_whole,
                 it_answers_in_a_stream,
                 it_calls_tools,
+                it_is_told_of_tools_in_words,
                 it_keeps_to_a_schema,
                 its_models_are_listed,
                 its_words_about_a_full_context_are_kept,
