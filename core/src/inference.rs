@@ -16,13 +16,11 @@ mod stop;
 mod target;
 mod whole;
 
-use std::{
-    sync::{Arc, atomic::AtomicU64},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use async_stream::try_stream;
 use bytes::{Bytes, BytesMut};
+use count::Counting;
 pub use deadline::Deadline;
 use futures::{FutureExt, StreamExt, stream};
 pub use health::{Health, Pulse};
@@ -72,14 +70,14 @@ pub struct Provider {
     target: Arc<Target>,
     http: Arc<dyn HttpClient>,
     host: Arc<dyn Host>,
-    /// Until when it is known to have no call that counts tokens, in milliseconds of the host's clock.
-    uncounted_until: Arc<AtomicU64>,
+    /// What is known of how it counts tokens.
+    counting: Arc<Counting>,
 }
 
 impl Provider {
     /// The provider at `target`, reached through `http`.
     pub fn new(target: Target, http: Arc<dyn HttpClient>, host: Arc<dyn Host>) -> Self {
-        Self { target: Arc::new(target), http, host, uncounted_until: Arc::default() }
+        Self { target: Arc::new(target), http, host, counting: Arc::default() }
     }
 
     /// The wire format it speaks.
@@ -105,9 +103,9 @@ impl Provider {
     ) -> Result<ChunkStream, Unanswered> {
         let outgoing = Outgoing {
             model,
-            openai: self.target.is_openai(),
             max_output_tokens: cap,
             max_tokens_field: self.target.max_tokens_field(),
+            openai: self.target.is_openai(),
             stream: request.stream.is_some(),
             slot: self.target.slot,
         };

@@ -119,7 +119,10 @@ impl Target {
     }
 
     fn request(&self, method: Method, call: Call, stream: bool) -> Result<Request<Bytes>> {
-        let mut url = format!("{}/{}", self.base, call.path);
+        let mut url = match call.path.strip_prefix('/') {
+            Some(path) => format!("{}/{path}", self.base.strip_suffix("/v1").unwrap_or(&self.base)),
+            None => format!("{}/{}", self.base, call.path),
+        };
         if let Some(query) = &self.query {
             url.push(if call.path.contains('?') { '&' } else { '?' });
             url.push_str(query.expose());

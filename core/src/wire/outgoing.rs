@@ -56,7 +56,8 @@ impl MaxTokensField {
 /// A request, written for a provider.
 #[derive(Clone, Debug, Default)]
 pub struct Call {
-    /// Below the provider's base URL, without a slash in front; with a query if there is one.
+    /// Below the provider's base URL, without a slash in front; with one, below what stands before `/v1`
+    /// there. With a query if there is one.
     pub path: String,
     /// Headers of the dialect (`anthropic-version`), beside those that every call has.
     pub headers: HeaderMap,

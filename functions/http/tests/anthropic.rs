@@ -202,20 +202,58 @@ async fn t_32_tokens_are_counted_by_whoever_would_answer() {
 
 #[tokio::test]
 async fn a_provider_that_cannot_count_is_not_asked_again_and_the_answer_says_so() {
-    let bench = Bench::new(&[(404, ""), (501, "")]);
+    let bench = Bench::new(&[(404, ""), (501, ""), (404, "")]);
     for _ in 0..3 {
         let (status, headers, body) =
             bench.ask("POST", "/v1/messages/count_tokens", &hello()).await;
         assert_eq!((status.as_u16(), parsed(&body)), (200, json!({ "input_tokens": 2 })));
         assert_eq!(headers["x-dormouse-token-source"], "estimated");
     }
-    assert_eq!(bench.asked().len(), 2);
+    let tried =
+        ["/v1/chat/completions/input_tokens", "/v1/messages/count_tokens", "/apply-template"];
+    assert_eq!(bench.asked(), tried);
     bench.host.advance(std::time::Duration::from_secs(601));
+    bench.provider.answers.lock().unwrap().extend([404, 404, 404].map(|it| (it, String::new())));
     bench.ask("POST", "/v1/messages/count_tokens", &hello()).await;
-    assert_eq!(bench.asked().len(), 4);
+    assert_eq!(bench.asked().len(), 6);
 
     let bare = Request::post("/v1/messages/count_tokens").body(Body::from(hello().to_string()));
     assert_eq!(bench.send(bare.unwrap()).await.0, 401);
+}
+
+#[tokio::test]
+async fn t_32_where_a_server_shows_its_prompts_their_tokens_are_counted() {
+    let (prompt, tokens) = (r#"{"prompt":"<s>Hello"}"#, r#"{"tokens":[1,5,6]}"#);
+    let bench = Bench::new(&[
+        (404, ""),
+        (404, ""),
+        (200, prompt),
+        (200, tokens),
+        (200, prompt),
+        (200, tokens),
+    ]);
+    for _ in 0..2 {
+        let (_, headers, body) = bench.ask("POST", "/v1/messages/count_tokens", &hello()).await;
+        assert_eq!(parsed(&body), json!({ "input_tokens": 3 }));
+        assert_eq!(headers["x-dormouse-token-source"], "counted");
+    }
+    assert_eq!(
+        bench.asked()[2..],
+        ["/apply-template", "/tokenize", "/apply-template", "/tokenize"]
+    );
+    {
+        let asked = bench.provider.asked.lock().unwrap();
+        assert_eq!(asked[2].1["messages"], json!([{ "role": "user", "content": "Hello" }]));
+        let expected = json!({ "content": "<s>Hello", "add_special": true, "parse_special": true });
+        assert_eq!(asked[3].1, expected);
+    }
+    // A picture is no part of the prompt that is shown.
+    let mut seen = hello();
+    let source = json!({ "type": "base64", "media_type": "image/png", "data": "AAAA" });
+    seen["messages"][0]["content"] = json!([{ "type": "image", "source": source }]);
+    let (_, headers, _) = bench.ask("POST", "/v1/messages/count_tokens", &seen).await;
+    assert_eq!(headers["x-dormouse-token-source"], "estimated");
+    assert_eq!(bench.asked().len(), 6);
 }
 
 #[tokio::test]

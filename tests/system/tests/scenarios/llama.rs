@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     client::{Gateway, ask, ask_streamed},
+    older::Older,
     sse::{finish_of, text_of},
     stage::Stage,
 };
@@ -193,6 +194,34 @@ pub(crate) async fn it_keeps_to_a_schema(stage: Stage) {
         serde_json::from_str(content).unwrap_or_else(|_| panic!("not JSON: {content}"));
     assert!(said["awake"].is_boolean(), "{said}");
     assert!(["nest", "tree"].contains(&said["place"].as_str().unwrap()), "{said}");
+}
+
+pub(crate) async fn t_32_an_older_one_is_counted_for_by_its_prompts(stage: Stage) {
+    let llama = Llama::start().await;
+    let older = Older::than(&llama.address).await;
+    let gateway = stage.gateway_for(&older.base_url(), &[]).await;
+    let [.., (_, asked, ..)] = questions();
+    let mut with_tools = asked;
+    with_tools["system"] = json!([{ "type": "text", "text": "You are a dormouse. " }]);
+    with_tools["tool_choice"] = json!({ "type": "auto" });
+    with_tools["max_tokens"] = json!(1);
+    let mut with_results = with_tools.clone();
+    let called =
+        json!({ "type": "tool_use", "id": "1", "name": "weather", "input": { "city": "Oslo" } });
+    let result = json!({ "type": "tool_result", "tool_use_id": "1", "content": "Snow, all day. " });
+    let turns = with_results["messages"].as_array_mut().unwrap();
+    turns.push(json!({ "role": "assistant", "content": [called] }));
+    turns.push(json!({ "role": "user", "content": [result] }));
+    for body in [with_tools, with_results] {
+        let counted = gateway.post("/v1/messages/count_tokens", &body).await;
+        assert_eq!(counted.header("x-dormouse-token-source"), "counted", "{counted:?}");
+        let counted = counted.ok()["input_tokens"].as_u64().unwrap();
+        let usage = gateway.post("/v1/messages", &body).await.ok()["usage"].clone();
+        // What the server had in its cache is told apart.
+        let cached = usage["cache_read_input_tokens"].as_u64().unwrap_or_default();
+        let read = usage["input_tokens"].as_u64().unwrap() + cached;
+        assert_eq!(counted, read, "{usage}");
+    }
 }
 
 pub(crate) async fn its_models_are_listed(stage: Stage) {

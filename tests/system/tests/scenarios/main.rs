@@ -27,6 +27,7 @@ mod identity;
 mod limits;
 mod llama;
 mod malformed;
+mod older;
 mod operations;
 mod patience;
 mod sdk;
@@ -140,6 +141,7 @@ macro_rules! everywhere {
                 it_calls_tools,
                 it_is_told_of_tools_in_words,
                 it_keeps_to_a_schema,
+                t_32_an_older_one_is_counted_for_by_its_prompts,
                 its_models_are_listed,
                 its_words_about_a_full_context_are_kept,
                 }
