@@ -31,7 +31,13 @@ mod state;
 mod tenants;
 mod whole;
 
-use std::{ops::Deref, sync::Arc};
+use std::{
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use admit::Admission;
 use answer::{Ask, Question, Terms};
@@ -48,6 +54,7 @@ use crate::{
     inference::{Deadline, LocalModels, Providers},
     keys::{Caller, Fingerprint, Keys},
     ports::Host,
+    rates::Limits,
     responses::Responses,
     seal::Seals,
     settings::Settings,
@@ -105,6 +112,9 @@ struct Asked<'a, A> {
     conversation: Option<String>,
     /// The kept conversation that it belongs to.
     conversing: Option<Arc<Conversing>>,
+    /// The rate limits of the tenant, and whether the request counts already for how many it makes.
+    limits: Limits,
+    counted: AtomicBool,
     deadline: Deadline,
 }
 
@@ -289,7 +299,9 @@ impl Gateway {
         let effective = self.tenants.of(&caller.tenant).await?;
         let config = &effective.config;
         let mut plan = Plan::new(route::route(self, request, origin, config).await?);
-        let asked = Asked { caller, request, origin, conversation, conversing, deadline };
+        let (limits, counted) = (config.limits(), AtomicBool::new(false));
+        let asked =
+            Asked { caller, request, origin, conversation, conversing, limits, counted, deadline };
         let mut attempt = plan.first()?;
         loop {
             match Box::pin(self.attempt(attempt, &asked)).await {
@@ -317,7 +329,11 @@ impl Gateway {
             self.metrics.followed(&candidate.model, seen.shared, seen.all);
         }
         let load = asked.request.load();
-        let claim = reserve::Claim::new(asked.caller, candidate, load, correlation_id);
+        let claim = reserve::Claim {
+            limits: asked.limits,
+            requests: u32::from(!asked.counted.load(Ordering::Relaxed)),
+            ..reserve::Claim::new(asked.caller, candidate, load, correlation_id)
+        };
         let question = Question {
             request: asked.request,
             terms: Terms {
@@ -333,6 +349,7 @@ impl Gateway {
         let conversing = asked.conversing.clone();
         let mut settlement =
             reserve::reserve(self, asked.caller.clone(), claim, slot, conversing).await?;
+        asked.counted.store(true, Ordering::Relaxed);
         let receipt = settlement.receipt_id().unwrap_or_default().to_owned();
         let answer = answer::answer(attempt, question, &mut settlement);
         let answer = self.closing.unless(answer).await?;

@@ -14,6 +14,7 @@ use crate::{
     Code, Error, Result,
     money::NanoDollars,
     ports::{Commit, Host, Outcome, Page, Record, Records, Timestamp, When, Write, hex},
+    rates::Limits,
 };
 
 /// The tenant under which the gateway keeps what belongs to no tenant. Callers' tenants cannot begin
@@ -32,6 +33,8 @@ pub struct Caller {
     pub key: String,
     /// The most that calls with this key may cost together.
     pub budget: Option<NanoDollars>,
+    /// How much calls with this key may use in a minute.
+    pub limits: Limits,
     /// Whether the caller may make and revoke keys.
     pub admin: bool,
 }
@@ -48,6 +51,9 @@ pub struct Key {
     pub name: String,
     /// The most that calls with this key may cost together.
     pub budget: Option<NanoDollars>,
+    /// How much calls with this key may use in a minute.
+    #[serde(default)]
+    pub limits: Limits,
     /// Whether it may make and revoke keys.
     pub admin: bool,
     /// When it was made.
@@ -62,6 +68,7 @@ impl Key {
             tenant: self.tenant.clone(),
             key: self.id.clone(),
             budget: self.budget,
+            limits: self.limits,
             admin: self.admin,
         }
     }
@@ -76,6 +83,8 @@ pub struct NewKey {
     pub name: String,
     /// The most that calls with this key may cost together.
     pub budget: Option<NanoDollars>,
+    /// How much calls with this key may use in a minute; each at least 1.
+    pub limits: Limits,
     /// Whether it may make and revoke keys.
     pub admin: bool,
 }
@@ -130,6 +139,13 @@ impl Keys {
         if new.name.len() > MAX_NAME_BYTES {
             return Err(Error::invalid("name", "`name` may have at most 64 bytes"));
         }
+        for (field, limit) in
+            [("rate_limit_requests", new.limits.requests), ("rate_limit_tokens", new.limits.tokens)]
+        {
+            if limit == Some(0) {
+                return Err(Error::invalid(field, format!("`{field}` must be at least 1")));
+            }
+        }
         let random = self.host.random();
         let id = hex(random.into_iter().take(6));
         let secret = URL_SAFE_NO_PAD.encode(self.host.random());
@@ -138,6 +154,7 @@ impl Keys {
             tenant: new.tenant,
             name: new.name,
             budget: new.budget,
+            limits: new.limits,
             admin: new.admin,
             created_at: self.host.now(),
             digest: Fingerprint::of(&secret).to_text(),

@@ -22,6 +22,7 @@
 //! | [`catalog`]   | providers, models and routes: read from YAML, and names resolved     |
 //! | [`inference`] | calling a provider over the HTTP port                                |
 //! | [`accounting`]| budgets, holds and receipts on top of the storage port               |
+//! | [`rates`]     | requests and tokens per minute, on top of the storage port           |
 //! | [`keys`]      | API keys: minted, stored as digests, verified                        |
 //! | [`seal`]      | a provider's signed thoughts, sealed for their way through a caller  |
 //! | [`conversation`] | conversations that are kept, claimed by who is about to write them  |
@@ -52,6 +53,7 @@ mod near;
 pub mod operation;
 pub mod parse;
 pub mod ports;
+pub mod rates;
 pub mod responses;
 pub mod seal;
 pub mod settings;

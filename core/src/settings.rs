@@ -152,6 +152,10 @@ settings! {
         "The context window of models of which the catalog knows none. Unset, conversations with them are neither cut nor compacted by themselves.";
     seal_key: Option<Secret>, "seal-key", "KEY", None,
         "Seals a provider's signed thoughts on their way through callers: at least 32 characters, the same in all gateways that share conversations. Unset, one is made and kept in the store.";
+    rate_limit_requests: Option<u32>, "rate-limit-requests", "COUNT", None,
+        "How many requests each tenant may make in a minute. Unset, no limit; a tenant's configuration may say another.";
+    rate_limit_tokens: Option<u32>, "rate-limit-tokens", "TOKENS", None,
+        "How many tokens, of input and output together, each tenant may use in a minute. Unset, no limit; a tenant's configuration may say another.";
     tenant_config_ttl: Duration, "tenant-config-ttl", "DURATION", Some("10s"),
         "How long a process goes by what it knows of a tenant's configuration: another process's change counts within this time, its own at once. 0s: it is read for every request.";
     headers_within: Duration, "headers-within", "DURATION", Some("1s"),
@@ -199,12 +203,6 @@ impl Settings {
         if self.keep_alive.is_zero() {
             return wrong("DORMOUSE_KEEP_ALIVE", "DORMOUSE_KEEP_ALIVE must be longer than nothing");
         }
-        if self.workers == Some(0) {
-            return wrong("DORMOUSE_WORKERS", "DORMOUSE_WORKERS must be at least 1");
-        }
-        if self.models_max == Some(0) {
-            return wrong("DORMOUSE_MODELS_MAX", "DORMOUSE_MODELS_MAX must be at least 1");
-        }
         if self.conversation_messages < 2 {
             return wrong(
                 "DORMOUSE_CONVERSATION_MESSAGES",
@@ -217,11 +215,16 @@ impl Settings {
                 "DORMOUSE_CONVERSATION_COMPACT_AT must be at most 100",
             );
         }
-        if self.max_output_tokens == 0 {
-            return wrong(
-                "DORMOUSE_MAX_OUTPUT_TOKENS",
-                "DORMOUSE_MAX_OUTPUT_TOKENS must be at least 1",
-            );
+        for (name, count) in [
+            ("DORMOUSE_WORKERS", self.workers),
+            ("DORMOUSE_MODELS_MAX", self.models_max),
+            ("DORMOUSE_MAX_OUTPUT_TOKENS", Some(self.max_output_tokens)),
+            ("DORMOUSE_RATE_LIMIT_REQUESTS", self.rate_limit_requests),
+            ("DORMOUSE_RATE_LIMIT_TOKENS", self.rate_limit_tokens),
+        ] {
+            if count == Some(0) {
+                return Err(Error::invalid(name, format!("{name} must be at least 1")));
+            }
         }
         if self.api_key.as_ref().is_some_and(|key| key.expose().len() < 16) {
             return wrong("DORMOUSE_API_KEY", "DORMOUSE_API_KEY must have at least 16 characters");
@@ -296,6 +299,8 @@ mod tests {
             ("DORMOUSE_MODELS", "[{}]"),
             ("DORMOUSE_MODELS", r#"[{"path": "a.gguf", "memory": "4"#),
             ("DORMOUSE_MODELS_MAX", "0"),
+            ("DORMOUSE_RATE_LIMIT_REQUESTS", "0"),
+            ("DORMOUSE_RATE_LIMIT_TOKENS", "some"),
             ("DORMOUSE_MODELS_MEMORY", "all"),
         ] {
             let error = read(&[(name, value)]).unwrap_err();

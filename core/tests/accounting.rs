@@ -17,6 +17,7 @@ use dormouse_core::{
     money::{NanoDollars, Price},
     operation::Operation,
     ports::{self, Commit, Page, Record, Records, Version, When, Write},
+    rates::Limits,
 };
 use dormouse_testkit::fakes::TestHost;
 use futures::{FutureExt, future::join_all};
@@ -52,7 +53,13 @@ impl Books {
 
 fn caller() -> Caller {
     let budget = Some(NanoDollars(100));
-    Caller { tenant: "acme".into(), key: "key".into(), budget, admin: false }
+    Caller {
+        tenant: "acme".into(),
+        key: "key".into(),
+        budget,
+        limits: Limits::default(),
+        admin: false,
+    }
 }
 
 fn reserve(ledger: &Ledger, amount: i64) -> Result<Hold> {

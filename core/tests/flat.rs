@@ -13,6 +13,7 @@ use dormouse_core::{
     keys::Caller,
     memory::MemoryRecords,
     ports::{ByteStream, HttpClient},
+    rates::Limits,
     settings::Settings,
 };
 use dormouse_testkit::fakes::TestHost;
@@ -72,7 +73,13 @@ async fn t_37_two_thousand_streams_leave_no_memory_behind() {
         models: None,
     };
     let gateway = Gateway::new(settings.unwrap(), ports).unwrap();
-    let caller = Caller { tenant: "acme".into(), key: "k".into(), budget: None, admin: false };
+    let caller = Caller {
+        tenant: "acme".into(),
+        key: "k".into(),
+        budget: None,
+        limits: Limits::default(),
+        admin: false,
+    };
     let request = Request {
         dialect: Dialect::OpenAiChat,
         model: "m".into(),

@@ -18,6 +18,7 @@ use dormouse_core::{
     memory::MemoryRecords,
     money::NanoDollars,
     ports::{ByteStream, Commit, HttpClient, Page, Record, Records},
+    rates::Limits,
     settings::Settings,
     wire::openai_chat::decode_request,
 };
@@ -162,7 +163,13 @@ impl Bench {
 
 fn caller() -> Caller {
     let budget = Some(NanoDollars(1_000_000_000));
-    Caller { tenant: "acme".into(), key: "key".into(), budget, admin: false }
+    Caller {
+        tenant: "acme".into(),
+        key: "key".into(),
+        budget,
+        limits: Limits::default(),
+        admin: false,
+    }
 }
 
 fn hello(model: &str) -> Value {

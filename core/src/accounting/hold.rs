@@ -9,6 +9,7 @@ use crate::{
     money::NanoDollars,
     operation::Operation,
     ports::{Record, Timestamp, Version},
+    rates::Taking,
 };
 
 /// A hold that is yet to be taken.
@@ -17,6 +18,7 @@ pub struct Draft {
     pub(super) id: String,
     pub(super) until: Timestamp,
     pub(super) terms: Terms,
+    pub(super) taking: Option<Taking>,
 }
 
 impl Draft {
@@ -28,6 +30,13 @@ impl Draft {
     /// When the hold may be reclaimed.
     pub fn until(&self) -> Timestamp {
         self.until
+    }
+
+    /// The same, for a call that takes this of its rate limits.
+    #[must_use]
+    pub fn metered(mut self, taking: Option<Taking>) -> Self {
+        self.taking = taking;
+        self
     }
 
     /// The same, for a call that belongs to this conversation.
@@ -44,6 +53,8 @@ pub struct Hold {
     pub(super) id: String,
     pub(super) version: Version,
     pub(super) terms: Terms,
+    /// What the call took of its rate limits, as far as this process knows.
+    pub(super) taking: Option<Taking>,
 }
 
 impl Hold {
@@ -87,7 +98,7 @@ impl Hold {
         let terms = serde_json::from_slice(&record.value).map_err(|error| {
             Error::new(Code::Internal, "a stored hold cannot be read").caused_by(error)
         })?;
-        Ok(Self { id: record.id, version: record.version, terms })
+        Ok(Self { id: record.id, version: record.version, terms, taking: None })
     }
 }
 

@@ -25,6 +25,7 @@ use crate::{
     ports::{
         self, Commit, Host, Page, Record, Records, Refusal, TOKEN_MEMORY, Version, When, Write, hex,
     },
+    rates::{Rates, Taking},
 };
 
 const BUDGETS: &str = "budgets";
@@ -49,6 +50,7 @@ pub struct Ledger {
     hold_ttl: Duration,
     receipt_retention: Duration,
     reservations: Arc<AtomicU64>,
+    rates: Rates,
 }
 
 /// What became of a hold that was to be taken with other writes.
@@ -79,7 +81,14 @@ impl Ledger {
         hold_ttl: Duration,
         receipt_retention: Duration,
     ) -> Self {
-        Self { records, host, hold_ttl, receipt_retention, reservations: Arc::default() }
+        let rates = Rates::new(Arc::clone(&records), Arc::clone(&host));
+        let reservations = Arc::default();
+        Self { records, host, hold_ttl, receipt_retention, reservations, rates }
+    }
+
+    /// The rate limits, of which a [`Draft`] takes.
+    pub fn rates(&self) -> &Rates {
+        &self.rates
     }
 
     /// Sets `amount` aside for an operation of a provider's model.
@@ -93,7 +102,12 @@ impl Ledger {
         amount: NanoDollars,
         correlation_id: Option<String>,
     ) -> Result<Hold> {
-        let draft = self.draft(caller, call, amount, correlation_id);
+        self.hold(caller, self.draft(caller, call, amount, correlation_id)).await
+    }
+
+    /// Takes a hold that `caller` has [drafted](Self::draft). Fails as [`reserve`](Self::reserve) does, and as
+    /// [`RateLimited`](Code::RateLimited) where a limit is reached.
+    pub async fn hold(&self, caller: &Caller, draft: Draft) -> Result<Hold> {
         match self.reserve_with(caller, draft, &[]).await? {
             Reserved::Held(hold, _) => Ok(*hold),
             Reserved::Refused(_) => {
@@ -126,11 +140,11 @@ impl Ledger {
             correlation_id,
             conversation: None,
         };
-        Draft { id: format!("{:012x}-{random}", until.0), until, terms }
+        Draft { id: format!("{:012x}-{random}", until.0), until, terms, taking: None }
     }
 
     /// Takes a hold that `caller` has [drafted](Self::draft), and writes what stands `beside` it in the same
-    /// commit. Fails as [`reserve`](Self::reserve) does.
+    /// commit. Fails as [`hold`](Self::hold) does.
     pub async fn reserve_with(
         &self,
         caller: &Caller,
@@ -154,7 +168,7 @@ impl Ledger {
     async fn try_reserve(
         &self,
         caller: &Caller,
-        Draft { id, terms, .. }: &Draft,
+        Draft { id, terms, taking, .. }: &Draft,
         beside: &[Write],
     ) -> Result<Option<Reserved>> {
         let mut writes = vec![Write::put_when(HOLDS, id, json(terms)?, When::Absent)];
@@ -163,6 +177,8 @@ impl Ledger {
             let held = [(COMMITTED, terms.amount.0)];
             writes.push(Write::add_within(BUDGETS, &caller.key, held, ceiling));
         }
+        let money = writes.len();
+        writes.extend(taking.iter().flat_map(Taking::writes));
         let own = writes.len();
         writes.extend_from_slice(beside);
         match self.commit(Commit::new(&caller.tenant, writes)).await? {
@@ -170,12 +186,16 @@ impl Ledger {
                 let version = versions.first().copied().flatten().ok_or_else(|| {
                     Error::new(Code::Internal, "the store gave a new hold no version")
                 })?;
-                let hold = Hold { id: id.clone(), version, terms: terms.clone() };
+                let (terms, taking) = (terms.clone(), taking.clone());
+                let hold = Hold { id: id.clone(), version, terms, taking };
                 let beside = versions.split_off(own.min(versions.len()));
                 Ok(Some(Reserved::Held(Box::new(hold), beside)))
             }
             ports::Outcome::Refused { write, .. } if write >= own => {
                 Ok(Some(Reserved::Refused(write - own)))
+            }
+            ports::Outcome::Refused { write, .. } if write >= money => {
+                Err(self.rates.refusal(taking.as_ref(), write - money).await?)
             }
             ports::Outcome::Refused { why: Refusal::Ceiling, .. } => Ok(None),
             ports::Outcome::Refused { why: Refusal::Condition, .. } => {
@@ -222,6 +242,10 @@ impl Ledger {
         if held != 0 || cost != 0 {
             let fields = [(COMMITTED, cost.saturating_sub(held)), (SETTLED, cost)];
             writes.push(Write::add(BUDGETS, &hold.terms.key, fields));
+        }
+        if let Some(taking) = &hold.taking {
+            let used = receipt.usage.input.saturating_add(receipt.usage.output);
+            writes.extend(taking.corrections(used, self.host.now()));
         }
         let tenant = &hold.terms.tenant;
         match self.book(tenant, writes, beside).await? {

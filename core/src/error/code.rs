@@ -77,6 +77,7 @@ codes! {
     ConversationTooLong, "conversation_too_long", TooLarge, "Compact the conversation, or begin another.";
     BodyTooLarge, "body_too_large", TooLarge, "Send a smaller request, or raise the gateway's body limit.";
     OverBudget, "over_budget", Limited, "Wait for running requests to settle, ask for fewer output tokens, or raise the key's budget.";
+    RateLimited, "rate_limited", Limited, "Retry after the given delay, or raise the rate limit of the tenant or the key.";
     Busy, "busy", Limited, "All worker slots are taken: retry after the given delay.";
     UpstreamRateLimited, "upstream_rate_limited", Limited, "The provider limits its rate: retry after the given delay.";
     UpstreamRejected, "upstream_rejected", Invalid, "The provider refused the request: its own message says why.";

@@ -3,6 +3,7 @@
 use crate::{
     Code, Error, Result,
     keys::{Caller, Fingerprint, Keys},
+    rates::Limits,
 };
 
 /// The tenant of the fixed administrator's key.
@@ -24,6 +25,7 @@ pub(super) async fn identify(
             tenant: DEFAULT_TENANT.into(),
             key: "fixed".into(),
             budget: None,
+            limits: Limits::default(),
             admin: true,
         });
     }

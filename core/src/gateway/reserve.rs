@@ -16,11 +16,12 @@ use super::{
 };
 use crate::{
     Result,
-    accounting::{Hold, Reserved},
+    accounting::{Draft, Hold, Reserved},
     conversation::busy,
     keys::Caller,
     money::{NanoDollars, Price},
     operation::Operation,
+    rates::Limits,
 };
 
 /// What is to be set aside, and what the call must keep to.
@@ -39,6 +40,12 @@ pub(super) struct Claim {
     pub(super) input_bytes: u64,
     /// Ties the receipt to log lines.
     pub(super) correlation_id: Option<String>,
+    /// The rate limits of the tenant.
+    pub(super) limits: Limits,
+    /// How many requests the call counts for: one, unless an earlier call of its request counted.
+    pub(super) requests: u32,
+    /// How many tokens it is estimated to use.
+    pub(super) tokens: u64,
 }
 
 impl Claim {
@@ -67,6 +74,9 @@ impl Claim {
             cap: priced.filter(|_| unlimited).map(|_| limit),
             input_bytes: text_bytes,
             correlation_id,
+            limits: Limits::default(),
+            requests: 0,
+            tokens: text_bytes.div_ceil(BYTES_PER_TOKEN).saturating_add(output_tokens),
         }
     }
 }
@@ -92,9 +102,8 @@ pub(super) async fn reserve(
 }
 
 async fn hold(gateway: &Gateway, caller: &Caller, claim: &Claim) -> Result<Hold> {
-    let Claim { operation, provider, model, amount, .. } = claim;
-    let id = claim.correlation_id.clone();
-    gateway.ledger.reserve(caller, (*operation, provider, model), *amount, id).await
+    let draft = draft(gateway, caller, claim).await?;
+    gateway.ledger.hold(caller, draft).await
 }
 
 /// Holds what is claimed and claims the conversation in one commit. Where another request has done so, an
@@ -105,9 +114,7 @@ async fn hold_within(
     claim: &Claim,
     conversing: Arc<Conversing>,
 ) -> Result<(Hold, Option<Arc<Conversing>>)> {
-    let Claim { operation, provider, model, amount, .. } = claim;
-    let id = claim.correlation_id.clone();
-    let draft = gateway.ledger.draft(caller, (*operation, provider, model), *amount, id);
+    let draft = draft(gateway, caller, claim).await?;
     let writes = conversing.claim(&draft)?;
     let draft = draft.in_conversation(conversing.id());
     match gateway.ledger.reserve_with(caller, draft, &writes).await? {
@@ -120,4 +127,14 @@ async fn hold_within(
         }
         Reserved::Refused(_) => Err(busy()),
     }
+}
+
+/// The hold that is to be taken, and with it what the call takes of its rate limits.
+async fn draft(gateway: &Gateway, caller: &Caller, claim: &Claim) -> Result<Draft> {
+    let Claim { operation, provider, model, amount, limits, requests, tokens, .. } = claim;
+    let ledger = &gateway.ledger;
+    let taking = ledger.rates().take(caller, *limits, *requests, *tokens).await?;
+    let id = claim.correlation_id.clone();
+    let draft = ledger.draft(caller, (*operation, provider, model), *amount, id);
+    Ok(draft.metered(taking))
 }

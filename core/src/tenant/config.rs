@@ -8,6 +8,7 @@ use super::value::{Kind, Value};
 use crate::{
     Code, Error, Result,
     near::did_you_mean,
+    rates::Limits,
     settings::{Settings, Size},
 };
 
@@ -78,6 +79,10 @@ keys! {
         "The model of requests that name none.";
     max_output_tokens: u32, read_only: false, |settings| settings.max_output_tokens,
         "The output limit of a request that names none, where its model has a price and its key a budget.";
+    rate_limit_requests: Option<u32>, read_only: false, |settings| settings.rate_limit_requests,
+        "How many requests the tenant may make in a minute.";
+    rate_limit_tokens: Option<u32>, read_only: false, |settings| settings.rate_limit_tokens,
+        "How many tokens, of input and output together, the tenant may use in a minute.";
     request_timeout: Duration, read_only: true, |settings| settings.request_timeout,
         "The longest a request may run, its answer included.";
     body_limit: Size, read_only: true, |settings| settings.body_limit,
@@ -86,6 +91,13 @@ keys! {
         "How long receipts are kept.";
     responses_retention: Duration, read_only: true, |settings| settings.responses_retention,
         "How long responses are kept that callers may continue by their id.";
+}
+
+impl Config {
+    /// How much the tenant may use in a minute.
+    pub fn limits(&self) -> Limits {
+        Limits { requests: self.rate_limit_requests, tokens: self.rate_limit_tokens }
+    }
 }
 
 impl Key {

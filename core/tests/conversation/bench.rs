@@ -22,6 +22,7 @@ use dormouse_core::{
     memory::MemoryRecords,
     money::NanoDollars,
     ports::{ByteStream, Commit, HttpClient, Outcome, Page, Record, Records},
+    rates::Limits,
     settings::Settings,
     wire,
 };
@@ -280,7 +281,13 @@ const BUDGET: i64 = 1_000_000_000_000;
 
 pub(crate) fn caller(tenant: &str) -> Caller {
     let budget = Some(NanoDollars(BUDGET));
-    Caller { tenant: tenant.into(), key: "key".into(), budget, admin: false }
+    Caller {
+        tenant: tenant.into(),
+        key: "key".into(),
+        budget,
+        limits: Limits::default(),
+        admin: false,
+    }
 }
 
 /// A question.

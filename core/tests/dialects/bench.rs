@@ -17,6 +17,7 @@ use dormouse_core::{
     keys::Caller,
     memory::MemoryRecords,
     ports::{ByteStream, HttpClient},
+    rates::Limits,
     settings::Settings,
     wire::{self, Opening},
 };
@@ -158,8 +159,13 @@ impl Bench {
         let mut encoder = format.encoder(&request, opening.clone());
         let streams = request.stream.is_some();
         let origin = Origin { opening: Some(opening), ..Origin::default() };
-        let caller =
-            Caller { tenant: "acme".into(), key: "key".into(), budget: None, admin: false };
+        let caller = Caller {
+            tenant: "acme".into(),
+            key: "key".into(),
+            budget: None,
+            limits: Limits::default(),
+            admin: false,
+        };
         let asked = self.gateway.chat(&caller, request, origin);
         let mut answer = self.run(Box::pin(asked)).await?;
         if !streams {

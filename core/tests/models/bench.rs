@@ -16,6 +16,7 @@ use dormouse_core::{
     memory::MemoryRecords,
     money::NanoDollars,
     ports::{ByteStream, HttpClient, ModelServers, ServerState},
+    rates::Limits,
     settings::Settings,
     wire::openai_chat::decode_request,
 };
@@ -169,7 +170,13 @@ impl Bench {
 const BUDGET: NanoDollars = NanoDollars(10_000_000_000);
 
 pub(crate) fn caller() -> Caller {
-    Caller { tenant: "acme".into(), key: "key".into(), budget: Some(BUDGET), admin: false }
+    Caller {
+        tenant: "acme".into(),
+        key: "key".into(),
+        budget: Some(BUDGET),
+        limits: Limits::default(),
+        admin: false,
+    }
 }
 
 pub(crate) fn streamed(model: &str) -> Value {

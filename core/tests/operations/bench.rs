@@ -16,6 +16,7 @@ use dormouse_core::{
     memory::MemoryRecords,
     money::NanoDollars,
     ports::{ByteStream, HttpClient},
+    rates::Limits,
     settings::Settings,
 };
 use dormouse_testkit::fakes::{FakeModelServers, TestHost};
@@ -151,7 +152,13 @@ impl Bench {
 const BUDGET: NanoDollars = NanoDollars(1_000_000_000);
 
 pub(crate) fn caller() -> Caller {
-    Caller { tenant: "acme".into(), key: "key".into(), budget: Some(BUDGET), admin: false }
+    Caller {
+        tenant: "acme".into(),
+        key: "key".into(),
+        budget: Some(BUDGET),
+        limits: Limits::default(),
+        admin: false,
+    }
 }
 
 pub(crate) fn origin() -> Origin {

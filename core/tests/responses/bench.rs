@@ -13,6 +13,7 @@ use dormouse_core::{
     keys::Caller,
     memory::MemoryRecords,
     ports::{ByteStream, HttpClient},
+    rates::Limits,
     settings::Settings,
     wire::{Encode, Opening, openai_responses},
 };
@@ -132,5 +133,11 @@ impl Bench {
 }
 
 fn caller(tenant: &str) -> Caller {
-    Caller { tenant: tenant.into(), key: "k".into(), budget: None, admin: false }
+    Caller {
+        tenant: tenant.into(),
+        key: "k".into(),
+        budget: None,
+        limits: Limits::default(),
+        admin: false,
+    }
 }

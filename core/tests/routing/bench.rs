@@ -18,6 +18,7 @@ use dormouse_core::{
     memory::MemoryRecords,
     money::NanoDollars,
     ports::{ByteStream, HttpClient},
+    rates::Limits,
     settings::Settings,
 };
 use dormouse_testkit::fakes::TestHost;
@@ -195,7 +196,13 @@ impl Bench {
 
     fn caller(&self) -> Caller {
         let budget = Some(self.budget);
-        Caller { tenant: "acme".into(), key: "key".into(), budget, admin: false }
+        Caller {
+            tenant: "acme".into(),
+            key: "key".into(),
+            budget,
+            limits: Limits::default(),
+            admin: false,
+        }
     }
 }
 

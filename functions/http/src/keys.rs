@@ -6,6 +6,7 @@ use dormouse_core::{
     gateway::Gateway,
     keys::{Key, NewKey},
     money::Dollars,
+    rates::Limits,
 };
 use http::StatusCode;
 use serde::Deserialize;
@@ -26,6 +27,8 @@ struct Order {
     #[serde(default)]
     name: String,
     budget: Option<Dollars>,
+    rate_limit_requests: Option<u32>,
+    rate_limit_tokens: Option<u32>,
     #[serde(default)]
     admin: bool,
 }
@@ -45,7 +48,8 @@ pub(crate) async fn mint(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let order: Order = body::json(&gateway, body).await?;
     let budget = order.budget.map(|dollars| dollars.0);
-    let new = NewKey { tenant: order.tenant, name: order.name, budget, admin: order.admin };
+    let limits = Limits { requests: order.rate_limit_requests, tokens: order.rate_limit_tokens };
+    let new = NewKey { tenant: order.tenant, name: order.name, budget, limits, admin: order.admin };
     let (key, text) = gateway.keys().mint(new).await?;
     let mut description = describe(&gateway, &key).await?;
     if let Some(fields) = description.as_object_mut() {
@@ -109,5 +113,7 @@ async fn describe(gateway: &Gateway, key: &Key) -> Result<Value> {
         "admin": key.admin,
         "created_at": key.created_at.0 / 1000,
         "budget": budget,
+        "rate_limit_requests": key.limits.requests,
+        "rate_limit_tokens": key.limits.tokens,
     }))
 }

@@ -9,6 +9,7 @@ mod body;
 mod caller;
 mod correlation;
 mod count;
+mod date;
 mod dialect;
 mod embeddings;
 mod extract;

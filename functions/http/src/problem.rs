@@ -1,5 +1,7 @@
 //! Errors as clients see them: a status, a stable code, a message. Causes go to the log.
 
+mod limits;
+
 use std::{any::Any, sync::Arc};
 
 use axum::{
@@ -54,6 +56,9 @@ impl IntoResponse for Problem {
                 headers.insert(RETRY_AFTER, value);
             }
         }
+        if self.0.code() == Code::RateLimited {
+            limits::tell(headers, &self.0);
+        }
         if self.0.kind() == Kind::Unauthenticated {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
@@ -77,6 +82,9 @@ pub(crate) fn translate(
     let (mut parts, _) = response.into_parts();
     let body = format.error_body(&error, id);
     parts.headers.remove(CONTENT_LENGTH);
+    if dialect == Dialect::Anthropic && error.code() == Code::RateLimited {
+        limits::tell_anthropic(&mut parts.headers, &error);
+    }
     if dialect == Dialect::Anthropic && error.kind() == Kind::Unavailable {
         parts.status = OVERLOADED;
     }

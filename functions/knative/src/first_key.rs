@@ -30,8 +30,8 @@ impl AdminKey {
         let new = NewKey {
             tenant: TENANT.into(),
             name: "made at the first start".into(),
-            budget: None,
             admin: true,
+            ..NewKey::default()
         };
         let (key, text) = gateway.keys().mint(new).await?;
         Ok(Self::New { id: key.id, text })

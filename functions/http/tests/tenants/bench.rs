@@ -30,9 +30,15 @@ const ANSWER: &str = r#"{"id":"c","object":"chat.completion","created":1,"model"
 #[derive(Debug, Default)]
 pub(crate) struct Provider {
     asked: Mutex<Vec<Value>>,
+    failure: Mutex<Option<(u16, &'static str)>>,
 }
 
 impl Provider {
+    /// Answers the next request so instead.
+    pub(crate) fn fails_once(&self, status: u16, body: &'static str) {
+        *self.failure.lock().unwrap() = Some((status, body));
+    }
+
     /// The body of the last request.
     pub(crate) fn last(&self) -> Value {
         self.asked.lock().unwrap().last().unwrap().clone()
@@ -44,8 +50,12 @@ impl HttpClient for Provider {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<ByteStream>> {
         let asked = serde_json::from_slice(request.body()).unwrap_or_default();
         self.asked.lock().unwrap().push(asked);
-        let body = stream::iter([Ok(Bytes::from_static(ANSWER.as_bytes()))]).boxed();
-        Ok(Response::builder().header("content-type", "application/json").body(body).unwrap())
+        let failure = self.failure.lock().unwrap().take();
+        let (status, body) = failure.unwrap_or((200, ANSWER));
+        let body = stream::iter([Ok(Bytes::from_static(body.as_bytes()))]).boxed();
+        let response =
+            Response::builder().status(status).header("content-type", "application/json");
+        Ok(response.body(body).unwrap())
     }
 }
 
@@ -54,12 +64,18 @@ impl HttpClient for Provider {
 pub(crate) struct Watched {
     records: MemoryRecords,
     reads: Mutex<Vec<String>>,
+    commits: Mutex<Vec<Commit>>,
 }
 
 impl Watched {
     /// How often a record of this collection was read.
     pub(crate) fn reads_of(&self, collection: &str) -> usize {
         self.reads.lock().unwrap().iter().filter(|read| *read == collection).count()
+    }
+
+    /// What was committed since the last look.
+    pub(crate) fn commits(&self) -> Vec<Commit> {
+        std::mem::take(&mut *self.commits.lock().unwrap())
     }
 
     /// Writes a record as another gateway would.
@@ -81,6 +97,7 @@ impl Records for Watched {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Outcome> {
+        self.commits.lock().unwrap().push(commit.clone());
         self.records.commit(commit).await
     }
 }
@@ -146,7 +163,7 @@ impl Bench {
     fn store() -> (Arc<TestHost>, Arc<Watched>) {
         let host = Arc::new(TestHost::new());
         let records = MemoryRecords::new(host.clone());
-        (host, Arc::new(Watched { records, reads: Mutex::default() }))
+        (host, Arc::new(Watched { records, reads: Mutex::default(), commits: Mutex::default() }))
     }
 
     fn over(store: &(Arc<TestHost>, Arc<Watched>), settings: Settings, catalog: Catalog) -> Self {
@@ -162,10 +179,15 @@ impl Bench {
         Self { host, provider, records, router: dormouse_http::router(gateway) }
     }
 
+    /// Whoever has the fixed key.
+    pub(crate) fn admin(&self) -> Tenant {
+        let (host, router) = (Arc::clone(&self.host), self.router.clone());
+        Tenant { id: String::new(), key: ADMIN.to_owned(), host, router }
+    }
+
     /// Someone with a key that is made as `order` says.
     pub(crate) async fn tenant(&self, order: &Value) -> Tenant {
-        let (host, router) = (Arc::clone(&self.host), self.router.clone());
-        let admin = Tenant { id: String::new(), key: ADMIN.to_owned(), host, router };
+        let admin = self.admin();
         let made = admin.ask(&Method::POST, "/v1/keys", order.clone()).await;
         assert_eq!(made.status, 201, "{made:?}");
         let made = made.json();

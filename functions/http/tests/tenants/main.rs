@@ -9,3 +9,4 @@
 mod bench;
 mod config;
 mod isolation;
+mod limits;
