@@ -94,6 +94,17 @@ async fn an_answer_ends_at_a_stop_text_also_where_the_provider_knows_none() {
 }
 
 #[tokio::test]
+async fn white_space_ends_an_answer_though_anthropic_takes_no_such_stop() {
+    let bench = Bench::new(Reply::answer("answers/text", Dialect::Anthropic, true));
+    let mut asked = request("stop", Dialect::OpenAiChat, Dialect::Anthropic, true);
+    asked["stop"] = json!([" ", "never said"]);
+    let received = bench.exchange(Dialect::OpenAiChat, &asked).await.unwrap();
+    let heard = meaning::of(Dialect::OpenAiChat, true, &received.bytes).unwrap();
+    assert_eq!(heard["parts"], json!([{ "type": "text", "text": "The" }]));
+    assert_eq!(bench.asked().unwrap().body["stop_sequences"], json!(["never said"]));
+}
+
+#[tokio::test]
 async fn a_call_that_must_be_made_is_made_also_where_the_provider_cannot_be_told() {
     let said = r#"{"name": "get_weather", "arguments": {"city": "Paris"}}"#;
     for client in CLIENTS {
