@@ -191,7 +191,6 @@ impl Gateway {
         let local = ports.models.clone().map(|LocalServers { servers, http }| {
             LocalModels::new(servers, http, Arc::clone(&ports.host), Arc::clone(&settings))
         });
-        let lines = line::Lines::default();
         let tenants = Tenants::new(
             Arc::clone(&ports.records),
             Arc::clone(&ports.host),
@@ -206,7 +205,7 @@ impl Gateway {
             tenants,
             ledger,
             workers,
-            lines,
+            lines: line::Lines::default(),
             catalog: Arc::new(catalog),
             providers,
             local,
