@@ -6,6 +6,7 @@
 
 mod answer;
 mod body;
+mod c1;
 mod caller;
 mod correlation;
 mod count;

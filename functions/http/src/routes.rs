@@ -5,8 +5,8 @@ use dormouse_core::gateway::Gateway;
 use http::Method;
 
 use crate::{
-    answer, count, embeddings, keys, models, moderations, problem, receipts, responses, session,
-    state, tenant,
+    answer, c1, count, embeddings, keys, models, moderations, problem, receipts, responses,
+    session, state, tenant,
 };
 
 /// One route of the gateway's own. The catalog may have more: each takes a request for an answer, and no
@@ -99,6 +99,10 @@ pub fn routes() -> Vec<Route> {
         Route::at("/v1/moderations", Ids::None).post(moderations::moderate),
         // Names of sessions may contain slashes.
         Route::at("/v1/sessions/{*id}", Ids::Tenant).delete(session::delete),
+        Route::at("/c1/chat", Ids::None).post(c1::chat),
+        Route::at("/c1/conversations", Ids::None).get(c1::list),
+        Route::at("/c1/conversations/{id}", Ids::Tenant).get(c1::one).delete(c1::delete),
+        Route::at("/c1/conversations/{id}/compact", Ids::Tenant).post(c1::compact),
         Route::at("/v1/models", Ids::None).get(models::list),
         // Model ids contain slashes (`org/model`).
         Route::at("/v1/models/{*id}", gateways("every tenant may ask every model"))

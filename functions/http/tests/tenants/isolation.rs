@@ -19,6 +19,8 @@ const MADE: &[(&str, Make)] = &[
     ("/v1/responses/{id}", a_response),
     ("/v1/responses/{id}/input_items", a_response),
     ("/v1/sessions/{*id}", a_session),
+    ("/c1/conversations/{id}", a_conversation),
+    ("/c1/conversations/{id}/compact", a_conversation),
     ("/v1/receipts/{id}", a_receipt),
 ];
 
@@ -36,6 +38,14 @@ fn a_session(us: &Tenant) -> BoxFuture<'_, String> {
         let answered = us.ask(&Method::POST, "/v1/responses", body).await;
         assert!(answered.status.is_success(), "{answered:?}");
         name
+    })
+}
+
+fn a_conversation(us: &Tenant) -> BoxFuture<'_, String> {
+    Box::pin(async {
+        let body = json!({ "model": "m", "message": "Hello" });
+        let answered = us.ask(&Method::POST, "/c1/chat", body).await;
+        answered.headers["x-conversation-id"].to_str().unwrap().to_owned()
     })
 }
 
