@@ -17,6 +17,9 @@
 //! appended exactly once or not at all, and a history is always a line. A claim ends with the hold it came
 //! with, at the latest when that expires: a process that died keeps no conversation busy.
 //!
+//! **How much is told.** A model is shown as many turns as it has room for ([`window`]). A conversation that has
+//! grown long is *compacted*: archived, and succeeded by one that begins with a summary of it.
+//!
 //! **How long.** A session expires a lifetime after its last turn. Turns are given twice as long and are
 //! renewed when that would be too short, so that an append usually writes the session and one turn.
 
@@ -26,7 +29,9 @@ mod prefix;
 mod records;
 mod session;
 mod store;
+pub(crate) mod summary;
 mod turn;
+pub mod window;
 
 pub(crate) use opened::Addition;
 pub use opened::Opened;
@@ -35,6 +40,7 @@ pub use prefix::Prefix;
 pub use session::{Session, is_id};
 pub(crate) use store::busy;
 pub use store::{Conversations, Listed};
+pub(crate) use turn::continues;
 pub use turn::{Turn, transcript};
 
 /// How a request names the conversation that it belongs to.

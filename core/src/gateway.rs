@@ -49,7 +49,7 @@ use crate::{
     Error, Result,
     accounting::Ledger,
     catalog::Catalog,
-    chat::{ChunkStream, Dialect, Request},
+    chat::{Dialect, Request},
     conversation::{Address, Conversations, Opened},
     inference::{Deadline, LocalModels, Providers},
     keys::{Caller, Fingerprint, Keys},
@@ -62,7 +62,8 @@ use crate::{
     tenant::Tenants,
 };
 
-pub use outside::{LocalServers, Origin, Ports};
+pub use converse::Compacted;
+pub use outside::{Answer, LocalServers, Origin, Ports};
 pub use state::{Check, Readiness};
 pub use whole::Answered;
 
@@ -125,24 +126,6 @@ struct Begun<T> {
     receipt: String,
     settlement: settle::Settlement,
     deadline: Deadline,
-}
-
-/// An answer that has begun.
-pub struct Answer {
-    /// The id of its receipt, which exists when the stream has ended.
-    pub receipt: String,
-    /// The model that was asked.
-    pub model: String,
-    /// The id of the kept conversation that it belongs to.
-    pub conversation: Option<String>,
-    /// The answer. Its end comes after settlement; dropping it cancels the call and settles it too.
-    pub chunks: ChunkStream,
-}
-
-impl std::fmt::Debug for Answer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Answer").field("receipt", &self.receipt).finish_non_exhaustive()
-    }
 }
 
 impl Gateway {
@@ -268,10 +251,13 @@ impl Gateway {
         };
         seal::open(&self.seals, tenant, &mut request).await?;
         let conversing = match opened {
-            Some(opened) => Box::pin(converse::recall(self, caller, opened, &mut request)).await?,
+            Some(opened) => {
+                Box::pin(converse::recall(self, caller, opened, &mut request, &origin)).await?
+            }
             None => None,
         };
         let conversation = conversing.as_ref().map(|it| it.id());
+        let context = conversing.as_ref().and_then(|it| it.context());
         let Begun { answer, model, receipt, settlement, deadline } =
             self.ask(caller, &request, &origin, conversing).await?;
         let limits = deliver::Limits { deadline, closing: self.closing.clone() };
@@ -280,7 +266,7 @@ impl Gateway {
         if let Some(keep) = keep {
             chunks = keep.watch(chunks);
         }
-        Ok(Answer { receipt, model, conversation, chunks })
+        Ok(Answer { receipt, model, conversation, context, chunks })
     }
 
     /// Asks one candidate after the other, until one begins to answer.

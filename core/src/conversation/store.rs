@@ -2,6 +2,7 @@
 
 mod append;
 mod shelf;
+mod succeed;
 
 use std::{sync::Arc, time::Duration};
 

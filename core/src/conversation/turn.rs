@@ -40,10 +40,7 @@ impl Turn {
 
     /// Whether it goes on from the turn before in the middle: with the results of its tool calls.
     pub fn continues(&self) -> bool {
-        let result = |part: &Part| matches!(part, Part::ToolResult { .. });
-        self.messages
-            .first()
-            .is_some_and(|first| first.role == Role::Tool || first.parts.iter().any(result))
+        continues(&self.messages)
     }
 
     /// Its messages, for a request of `dialect`. What only another dialect has a word for stays behind.
@@ -71,6 +68,13 @@ pub fn transcript(turns: &[Turn]) -> Value {
         }
     }
     openai_chat::encode_messages(&messages)
+}
+
+/// Whether messages begin with the results of tool calls.
+pub(crate) fn continues(messages: &[Message]) -> bool {
+    let result = |part: &Part| matches!(part, Part::ToolResult { .. });
+    let first = messages.first();
+    first.is_some_and(|first| first.role == Role::Tool || first.parts.iter().any(result))
 }
 
 fn told(messages: &[Message], own: bool) -> impl Iterator<Item = Message> {

@@ -3,36 +3,62 @@
 //! The conversation is claimed by the call that is to answer, in the stage `reserve`, and its turn is added
 //! when that call is booked, in the stage `settle`.
 
+mod compact;
 mod heard;
+mod room;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::Gateway;
+use super::{Gateway, Origin};
+pub use compact::Compacted;
+pub(super) use heard::Heard;
+use room::Model;
+
 use crate::{
     Code, Error, Result,
     accounting::Draft,
-    chat::{Dialect, Message, Request, Role},
-    conversation::{Address, MAX_BYTES, Opened, Policy},
+    chat::{Dialect, Message, Request, Role, Source},
+    conversation::{
+        Address, MAX_BYTES, Opened, Policy, Turn, continues, summary::Parts, window::Weight,
+    },
     keys::Caller,
     ports::{Timestamp, Version, Write},
 };
-pub(super) use heard::Heard;
 
-/// A conversation to which a request belongs that is being answered.
+/// A conversation to which a call belongs that is being answered.
 #[derive(Debug)]
 pub(super) struct Conversing {
     tenant: String,
-    /// What the request says beyond what was said before.
-    asked: Vec<Message>,
-    /// Its system messages, where they are new.
-    system: Vec<Message>,
+    purpose: Purpose,
     dialect: Dialect,
     /// The model that is asked, in the caller's words.
     model: String,
-    /// The first turn that the model is shown.
-    shown_from: u32,
     now: Timestamp,
     opened: Mutex<Opened>,
+    /// The conversation that was made of this one.
+    successor: Mutex<Option<String>>,
+}
+
+/// What becomes of the answer.
+#[derive(Debug)]
+enum Purpose {
+    /// It is added.
+    Answer {
+        /// What the request says beyond what was said before.
+        asked: Vec<Message>,
+        /// Its system messages, where they are new.
+        system: Vec<Message>,
+        /// The first turn that the model is shown.
+        shown_from: u32,
+        /// How many tokens it is shown, and how that is known.
+        context: Option<(u64, Source)>,
+    },
+    /// It takes the place of a part of the conversation.
+    Summary {
+        parts: Parts,
+        /// The turn that holds the system's messages.
+        system: Option<Turn>,
+    },
 }
 
 impl Conversing {
@@ -54,6 +80,23 @@ impl Conversing {
     /// They were written.
     pub(super) fn claimed(&self, versions: &[Option<Version>]) {
         self.opened().claimed(versions);
+    }
+
+    /// How many tokens the model is shown of it, and how that is known.
+    pub(super) fn context(&self) -> Option<(u64, Source)> {
+        match &self.purpose {
+            Purpose::Answer { context, .. } => *context,
+            Purpose::Summary { .. } => None,
+        }
+    }
+
+    /// The conversation that was made of it.
+    fn successor(&self) -> Option<String> {
+        self.successor.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn succeeded_by(&self, id: Option<String>) {
+        *self.successor.lock().unwrap_or_else(PoisonError::into_inner) = id;
     }
 
     fn opened(&self) -> MutexGuard<'_, Opened> {
@@ -83,75 +126,145 @@ fn is_taken(error: &Error) -> bool {
     matches!(error.code(), Code::ConversationBusy | Code::ConversationArchived)
 }
 
-/// Puts what was said in front of `request`, unless that says it itself. `None`: the request is an agent's
-/// and does not go on from what was said, or makes it too long; it is answered as it is.
+/// Puts what was said in front of `request`, unless that says it itself: as much as the model has room for.
+/// `None`: the request is an agent's and does not go on from what was said, or makes it too long; it is
+/// answered as it is.
 pub(super) async fn recall(
     gateway: &Gateway,
     caller: &Caller,
     opened: Opened,
     request: &mut Request,
+    origin: &Origin,
 ) -> Result<Option<Arc<Conversing>>> {
-    let system_messages = request.messages.iter().take_while(|it| is_instruction(it)).count();
-    let (system, said) = request.messages.split_at(system_messages);
-    let complete = opened.is_continued_by(said);
-    let before = opened.session();
-    let begins = before.turns == 0;
-    if opened.by_agent() && !complete && !begins {
-        return Ok(None);
+    if opened.by_agent() {
+        return Ok(followed(gateway, caller, opened, request));
     }
-    let known = if complete { usize::try_from(before.messages).unwrap_or(usize::MAX) } else { 0 };
-    let asked = said.get(known..).unwrap_or_default().to_vec();
-    match check_length(&opened, &asked) {
-        Err(error) if opened.by_agent() => {
-            tracing::debug!(error = &error as &dyn std::error::Error, "not kept any further");
-            return Ok(None);
+    let (_, said) = parts(request);
+    if opened.session().turns == 0 || opened.is_continued_by(said) {
+        return begun(gateway, caller, opened, request).map(Some);
+    }
+    let model = room::model(gateway, caller, &opened, (request, origin)).await?;
+    let opened = match &model {
+        Some(model) if compact::is_due(&opened, model.window) => {
+            let with = (request.model.as_str(), model.window);
+            Box::pin(compact::before_answer(gateway, caller, opened, with, origin)).await?
         }
-        checked => checked?,
-    }
-    let shown_from = before.shown_from;
-    let new_system = opened.new_system(system);
-    if !opened.by_agent() {
-        let system = system.to_vec();
-        // What is written to a provider of the next request begins with what is written of this one.
-        request.original = None;
-        if !complete && !begins {
-            let earlier = history(gateway, caller, &opened, request.dialect, system).await?;
-            request.messages = earlier.into_iter().chain(asked.iter().cloned()).collect();
-        }
-    }
-    Ok(Some(Arc::new(Conversing {
-        tenant: caller.tenant.clone(),
-        asked,
-        system: new_system,
-        dialect: request.dialect,
-        model: request.model.clone(),
-        shown_from,
-        now: gateway.conversations.now(),
-        opened: Mutex::new(opened),
-    })))
+        _ => opened,
+    };
+    continued(gateway, caller, opened, request, model).await.map(Some)
 }
 
-/// The system's messages, those of the request before those that are kept, and the turns that are shown.
-async fn history(
+/// An agent's conversation, if the request begins it or goes on from it.
+fn followed(
     gateway: &Gateway,
     caller: &Caller,
-    opened: &Opened,
-    dialect: Dialect,
-    mut system: Vec<Message>,
-) -> Result<Vec<Message>> {
-    let (conversations, tenant) = (&gateway.conversations, &caller.tenant);
-    if system.is_empty()
-        && let Some(turn) = conversations.system(tenant, opened).await?
-    {
-        system = turn.system_in(dialect).collect();
+    opened: Opened,
+    request: &Request,
+) -> Option<Arc<Conversing>> {
+    let (system, said) = parts(request);
+    if opened.session().turns > 0 && !opened.is_continued_by(said) {
+        return None;
     }
-    let turns = conversations.turns(tenant, opened, opened.session().shown_from).await?;
-    system.extend(turns.iter().flat_map(|turn| turn.told_in(dialect)));
-    Ok(system)
+    let asked = beyond(&opened, said);
+    if let Err(error) = check_length(&opened, &asked) {
+        tracing::debug!(error = &error as &dyn std::error::Error, "not kept any further");
+        return None;
+    }
+    let (system, shown_from) = (opened.new_system(system), opened.session().shown_from);
+    let purpose = Purpose::Answer { asked, system, shown_from, context: None };
+    Some(conversing(gateway, caller, opened, request, purpose))
 }
 
-fn is_instruction(message: &Message) -> bool {
-    matches!(message.role, Role::System | Role::Developer)
+/// A conversation that begins with `request`, or that it repeats and goes on from.
+fn begun(
+    gateway: &Gateway,
+    caller: &Caller,
+    opened: Opened,
+    request: &mut Request,
+) -> Result<Arc<Conversing>> {
+    let (system, said) = parts(request);
+    let asked = beyond(&opened, said);
+    check_length(&opened, &asked)?;
+    let (system, shown_from) = (opened.new_system(system), opened.session().shown_from);
+    // What is written to a provider of the next request begins with what is written of this one.
+    request.original = None;
+    let purpose = Purpose::Answer { asked, system, shown_from, context: None };
+    Ok(conversing(gateway, caller, opened, request, purpose))
+}
+
+/// A conversation that goes on with what `request` says.
+async fn continued(
+    gateway: &Gateway,
+    caller: &Caller,
+    opened: Opened,
+    request: &mut Request,
+    model: Option<Model>,
+) -> Result<Arc<Conversing>> {
+    let (conversations, tenant) = (&gateway.conversations, &caller.tenant);
+    let (own, asked) = parts(request);
+    let (mut system, asked) = (own.to_vec(), asked.to_vec());
+    check_length(&opened, &asked)?;
+    let new_system = opened.new_system(&system);
+    if system.is_empty()
+        && let Some(turn) = conversations.system(tenant, &opened).await?
+    {
+        system = turn.system_in(request.dialect).collect();
+    }
+    let shown_from = opened.session().shown_from;
+    let turns = conversations.turns(tenant, &opened, shown_from).await?;
+    request.original = None;
+    request.messages = told(&system, &turns, &asked, request.dialect);
+    let mut context = None;
+    let mut first = 0;
+    if let Some(model) = model {
+        let room = model.room(gateway, &opened, request, &asked).await;
+        let weights: Vec<Weight> = turns.iter().map(Weight::of).collect();
+        first = room.first(&weights, continues(&asked));
+        context = Some(room.shown(&weights, first));
+        if let Some(shown) = turns.get(first..).filter(|_| first > 0) {
+            request.messages = told(&system, shown, &asked, request.dialect);
+        }
+    }
+    let shown_from = shown_from.saturating_add(u32::try_from(first).unwrap_or(u32::MAX));
+    let purpose = Purpose::Answer { asked, system: new_system, shown_from, context };
+    Ok(conversing(gateway, caller, opened, request, purpose))
+}
+
+fn conversing(
+    gateway: &Gateway,
+    caller: &Caller,
+    opened: Opened,
+    request: &Request,
+    purpose: Purpose,
+) -> Arc<Conversing> {
+    Arc::new(Conversing {
+        tenant: caller.tenant.clone(),
+        purpose,
+        dialect: request.dialect,
+        model: request.model.clone(),
+        now: gateway.conversations.now(),
+        opened: Mutex::new(opened),
+        successor: Mutex::default(),
+    })
+}
+
+/// The system's messages of a request, and what is said in it.
+fn parts(request: &Request) -> (&[Message], &[Message]) {
+    let is_instruction =
+        |message: &&Message| matches!(message.role, Role::System | Role::Developer);
+    let system = request.messages.iter().take_while(is_instruction).count();
+    request.messages.split_at(system)
+}
+
+/// What is said beyond what was said before.
+fn beyond(opened: &Opened, said: &[Message]) -> Vec<Message> {
+    let known = usize::try_from(opened.session().messages).unwrap_or(usize::MAX);
+    said.get(known..).unwrap_or_default().to_vec()
+}
+
+fn told(system: &[Message], turns: &[Turn], asked: &[Message], dialect: Dialect) -> Vec<Message> {
+    let earlier = turns.iter().flat_map(|turn| turn.told_in(dialect));
+    system.iter().cloned().chain(earlier).chain(asked.iter().cloned()).collect()
 }
 
 /// Refuses what would make the conversation longer than it may be, its answer included.

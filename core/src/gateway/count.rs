@@ -45,7 +45,12 @@ impl Gateway {
         })
     }
 
-    async fn ask_for_count(&self, asked: &Candidate, request: &Request) -> Result<Option<u64>> {
+    /// How many tokens whoever is asked counts. `None`: it does not count, or sleeps.
+    pub(super) async fn ask_for_count(
+        &self,
+        asked: &Candidate,
+        request: &Request,
+    ) -> Result<Option<u64>> {
         let model = &asked.upstream_model;
         let (provider, _lease) = match &asked.destination {
             Destination::Upstream(_) => (self.providers.first(&asked.provider), None),

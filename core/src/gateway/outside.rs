@@ -1,9 +1,11 @@
-//! What a gateway is given: the world around it, and what is known of a request beside its content.
+//! What a gateway is given, and what it gives: the world around it, what is known of a request beside its
+//! content, and the answer.
 
 use std::sync::Arc;
 
 use crate::{
     catalog::Route,
+    chat::{ChunkStream, Source},
     conversation::Opened,
     ports::{Host, HttpClient, ModelServers, Records},
     wire::Opening,
@@ -44,4 +46,24 @@ pub struct Origin {
     pub conversing: Option<Opened>,
     /// What the answer will say about itself. Without it, no answer is kept.
     pub opening: Option<Opening>,
+}
+
+/// An answer that has begun.
+pub struct Answer {
+    /// The id of its receipt, which exists when the stream has ended.
+    pub receipt: String,
+    /// The model that was asked.
+    pub model: String,
+    /// The id of the kept conversation that it belongs to.
+    pub conversation: Option<String>,
+    /// How many tokens of it the model is shown, and how that is known, where it had to be measured.
+    pub context: Option<(u64, Source)>,
+    /// The answer. Its end comes after settlement; dropping it cancels the call and settles it too.
+    pub chunks: ChunkStream,
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer").field("receipt", &self.receipt).finish_non_exhaustive()
+    }
 }

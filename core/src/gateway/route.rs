@@ -46,6 +46,8 @@ pub(super) struct Candidate {
     pub(super) price: Option<Price>,
     /// The output limit where a call must have one and the request names none.
     pub(super) max_output_tokens: u32,
+    /// The most tokens of input and output together, if that is known.
+    pub(super) context_window: Option<u32>,
     /// Whether it is told of tools in words: it has none of its own, or cannot be told to use them.
     pub(super) emulates_tools: bool,
     /// Whether calls that it prints, though it has tools, are made calls.
@@ -143,6 +145,7 @@ async fn describe(
         provider: model.place.name().to_owned(),
         price: model.facts.price,
         max_output_tokens: model.facts.max_output_tokens.map_or(limit, |most| limit.min(most)),
+        context_window: model.facts.context_window,
         emulates_tools: emulates || (forced && !can_be_forced(model)),
         rescues_tools: model.facts.rescue_tools.unwrap_or_else(|| is_small(model)),
     })

@@ -48,14 +48,23 @@ pub(crate) enum Reply {
 pub(crate) struct Provider {
     script: Mutex<VecDeque<Reply>>,
     bodies: Mutex<Vec<Bytes>>,
+    /// What it counts every request's tokens to be. Zero: it cannot count.
+    pub(crate) counts: AtomicUsize,
 }
 
 #[async_trait]
 impl HttpClient for Provider {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<ByteStream>> {
+        futures::pending!();
         let path = request.uri().path();
+        if path.ends_with("input_tokens")
+            && let counted @ 1.. = self.counts.load(Ordering::Relaxed)
+        {
+            let counted = json!({ "input_tokens": counted }).to_string();
+            return Ok(response(200, "application/json", vec![Ok(counted.into())]));
+        }
         if !path.ends_with("chat/completions") {
-            // It cannot count.
+            // There is no such call.
             return Ok(response(404, "application/json", vec![Ok(Bytes::new())]));
         }
         let number = {
@@ -145,7 +154,7 @@ providers:
   - {name: p, api: openai, base_url: 'http://provider.invalid/v1'}
 models:
   - {name: m, provider: p, upstream_model: m, price: {input: 1, output: 10}}
-  - {name: small, provider: p, upstream_model: small, context_window: 1000, max_output_tokens: 100}
+  - {name: small, provider: p, upstream_model: small, context_window: 1000, max_output_tokens: 100, price: {input: 1, output: 10}}
 logical_models:
   - {name: either, strategy: priority, candidates: [{model: m}, {model: small}], fallback: {on: [server_error]}}
 ";
@@ -198,7 +207,7 @@ impl Bench {
         bodies.iter().map(|body| serde_json::from_slice(body).unwrap()).collect()
     }
 
-    /// Runs `work`, and beside it whatever the gateways spawn. Time passes where nothing else happens.
+    /// Runs `work`, and beside it whatever the gateways spawn.
     pub(crate) async fn run<T>(&self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         for _ in 0..1000 {
@@ -229,6 +238,16 @@ impl Bench {
 
     pub(crate) async fn begin(&self, address: &Address, body: &Value) -> Result<Answer> {
         self.begin_at(0, "acme", address, (Dialect::OpenAiChat, body)).await
+    }
+
+    /// Asks beside others, and hears the answer to its end.
+    pub(crate) async fn beside(&self, address: &Address, body: &Value) -> Result<Whole> {
+        let (gateway, caller) = (&self.gateways[0], caller("acme"));
+        let request = wire::openai_chat::decode_request(&body.to_string().into())?;
+        let conversing = gateway.converse(&caller, address).await?;
+        let origin = Origin { conversing, ..Origin::default() };
+        let answer = Box::pin(gateway.chat(&caller, request, origin)).await?;
+        Whole::collect(answer.chunks).await
     }
 
     /// Hears an answer to its end.

@@ -136,6 +136,7 @@ async fn streamed(
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     if let Some(begun) = &begun {
         name_receipt(&mut response, &begun.receipt);
+        session::measure(response.headers_mut(), begun.context);
     }
     let conversation = begun.map_or(kept, |begun| begun.conversation);
     session::name(response.headers_mut(), conversation.as_deref());
@@ -155,6 +156,7 @@ async fn whole(mut answer: Answer, mut encoder: Box<dyn Encode>) -> Result<Respo
     let body = body.unwrap_or_else(|| encoder.whole(&whole));
     let mut response = json(body, Some(&answer.receipt));
     session::name(response.headers_mut(), answer.conversation.as_deref());
+    session::measure(response.headers_mut(), answer.context);
     Ok(response)
 }
 

@@ -13,12 +13,13 @@ use dormouse_core::{
     chat::Source,
     gateway::{Gateway, Origin},
 };
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use serde_json::json;
 
 use crate::{answer, body, caller::Authenticated, dialect::Spoken, problem::Problem};
 
-const SOURCE: &str = "x-dormouse-token-source";
+/// Says how a number of tokens is known.
+pub(crate) const SOURCE: HeaderName = HeaderName::from_static("x-dormouse-token-source");
 
 pub(crate) async fn count(
     State(gateway): State<Gateway>,

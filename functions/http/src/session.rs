@@ -8,17 +8,19 @@
 use axum::{Json, extract::State};
 use dormouse_core::{
     Error, Result,
-    chat::{Dialect, Request},
+    chat::{Dialect, Request, Source},
     conversation::Address,
     gateway::Gateway,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
-use crate::{caller::Authenticated, extract::Path, problem::Problem};
+use crate::{caller::Authenticated, count, extract::Path, problem::Problem};
 
 /// Names the kept conversation of an answer.
 const CONVERSATION: HeaderName = HeaderName::from_static("x-conversation-id");
+/// How many tokens of its conversation a model is shown.
+const CONTEXT: HeaderName = HeaderName::from_static("x-dormouse-context-tokens");
 /// The header by which any client names a conversation to go on with.
 pub(crate) const SESSION: HeaderName = HeaderName::from_static("x-session-id");
 /// Claude Code's name of a conversation.
@@ -70,6 +72,18 @@ pub(crate) fn name(headers: &mut HeaderMap, id: Option<&str>) {
     if let Some(value) = id.and_then(|id| HeaderValue::from_str(id).ok()) {
         headers.insert(CONVERSATION, value);
     }
+}
+
+/// Says in a response's headers how many tokens of its conversation a model is shown, and how that is known.
+pub(crate) fn measure(headers: &mut HeaderMap, context: Option<(u64, Source)>) {
+    let Some((tokens, source)) = context else { return };
+    let source = match source {
+        Source::Reported => "reported",
+        Source::Counted => "counted",
+        Source::Estimated => "estimated",
+    };
+    headers.insert(CONTEXT, tokens.into());
+    headers.insert(count::SOURCE, HeaderValue::from_static(source));
 }
 
 /// Deletes a conversation, by its name or its id, with all that it went on from.

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use dormouse_core::{
     Error, Result,
     alarm::Alarm,
+    chat::Source,
     gateway::{Answer, Gateway},
     ports::{Host, ModelServer},
     wire::Encode,
@@ -75,6 +76,8 @@ pub(crate) struct Begun {
     pub(crate) receipt: String,
     /// The id of the kept conversation that it belongs to.
     pub(crate) conversation: Option<String>,
+    /// How many tokens of it the model is shown.
+    pub(crate) context: Option<(u64, Source)>,
 }
 
 /// Waits for the answer as long as headers may wait. Returns what is known of it, if it has begun, and the
@@ -88,8 +91,12 @@ pub(crate) async fn begin(
     let (begun, pending) = match select(answer, patience).await {
         Either::Left((answer, _)) => {
             let answer = answer?;
-            let (receipt, conversation) = (answer.receipt.clone(), answer.conversation.clone());
-            (Some(Begun { receipt, conversation }), Pending::Here(answer))
+            let begun = Begun {
+                receipt: answer.receipt.clone(),
+                conversation: answer.conversation.clone(),
+                context: answer.context,
+            };
+            (Some(begun), Pending::Here(answer))
         }
         Either::Right((_, answer)) => (None, Pending::Coming(answer)),
     };

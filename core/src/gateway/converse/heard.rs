@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::Conversing;
+use super::{Conversing, Purpose};
 use crate::{
-    Error, Result,
+    Code, Error, Result,
     accounting::{Booked, Hold, Outcome, Receipt},
     chat::{Event, Message, Part, Role, Whole},
-    conversation::{Addition, Turn},
+    conversation::{Addition, Turn, summary, window::bytes},
     gateway::Gateway,
     ports::Write,
 };
@@ -55,14 +55,13 @@ impl Heard {
                 }
             },
         };
-        let is_added = added.is_some();
-        let writes = match added {
-            Some(writes) => writes,
-            None => self.conversing.opened().release()?,
+        let (writes, successor, is_added) = match added {
+            Some((writes, successor)) => (writes, successor, true),
+            None => (self.conversing.opened().release()?, None, false),
         };
         match gateway.ledger().settle_with(hold, receipt, &writes).await? {
             Booked::With(versions) if !is_added => self.conversing.opened().released(&versions),
-            Booked::With(_) | Booked::Before => {}
+            Booked::With(_) | Booked::Before => self.conversing.succeeded_by(successor),
             Booked::Alone => {
                 let receipt = &receipt.id;
                 tracing::warn!(receipt, "an answer is not kept: its conversation was changed");
@@ -89,28 +88,50 @@ impl Heard {
         Some(Message { parts, ..Message::text(Role::Assistant, "") })
     }
 
+    /// The writes that keep the answer, and the conversation that is made by them.
     async fn append(
         &self,
         gateway: &Gateway,
         receipt: &Receipt,
         answer: Message,
-    ) -> Result<Vec<Write>> {
-        let conversing = &self.conversing;
-        let turn = Turn {
-            receipt: receipt.id.clone(),
-            at: gateway.conversations.now(),
-            dialect: conversing.dialect,
-            system: conversing.system.clone(),
-            messages: conversing.asked.iter().cloned().chain([answer]).collect(),
-        };
-        let addition = Addition {
-            turn,
-            model: conversing.model.clone(),
-            usage: receipt.usage,
-            shown_from: conversing.shown_from,
-        };
+    ) -> Result<(Vec<Write>, Option<String>)> {
+        let (conversing, conversations) = (&self.conversing, &gateway.conversations);
         let opened = conversing.opened().clone();
-        let appended = gateway.conversations.append(&conversing.tenant, &opened, &addition).await?;
-        Ok(appended.0)
+        let (tenant, now) = (&conversing.tenant, conversations.now());
+        match &conversing.purpose {
+            Purpose::Answer { asked, system, shown_from, .. } => {
+                let turn = Turn {
+                    receipt: receipt.id.clone(),
+                    at: now,
+                    dialect: conversing.dialect,
+                    system: system.clone(),
+                    messages: asked.iter().cloned().chain([answer]).collect(),
+                };
+                let (model, usage) = (conversing.model.clone(), receipt.usage);
+                let addition = Addition { turn, model, usage, shown_from: *shown_from };
+                let (writes, _) = conversations.append(tenant, &opened, &addition).await?;
+                Ok((writes, None))
+            }
+            Purpose::Summary { parts, system } => {
+                let text = text(&answer);
+                if text.trim().is_empty() {
+                    return Err(Error::new(Code::UpstreamInvalid, "the model wrote no summary"));
+                }
+                let replaced = parts.head.iter().map(|turn| bytes(&turn.messages)).sum();
+                let first = summary::turn(&text, system.clone(), (receipt.id.clone(), now));
+                let turns: Vec<Turn> = [first].into_iter().chain(parts.tail.clone()).collect();
+                let written = (receipt.usage, replaced);
+                let (writes, id) = conversations.succeed(tenant, &opened, &turns, written).await?;
+                Ok((writes, Some(id)))
+            }
+        }
     }
+}
+
+fn text(message: &Message) -> String {
+    let texts = message.parts.iter().filter_map(|part| match part {
+        Part::Text { text, .. } => Some(text.as_str()),
+        _ => None,
+    });
+    texts.collect()
 }
