@@ -19,7 +19,7 @@ mod value;
 use std::{collections::BTreeMap, sync::Arc};
 
 pub use config::{Config, Effective, KEYS, Key, Layer, Level};
-pub use value::Kind;
+pub use value::{AtLeast, Kind, Percent};
 
 use self::cache::Cache;
 use crate::{

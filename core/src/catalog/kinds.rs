@@ -171,6 +171,27 @@ impl Read for Count {
     }
 }
 
+/// A share in percent.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Share(pub(super) u32);
+
+impl Read for Share {
+    fn read(node: &Node, path: &Path, reading: &mut Reading<'_>) -> Self {
+        if let Value::Scalar(scalar) = &node.value
+            && scalar.kind() == Kind::Whole
+            && let Some(share) = scalar.text.parse().ok().filter(|share| *share <= 100)
+        {
+            return Self(share);
+        }
+        reading.note(path, "must be a whole number from 0 to 100");
+        Self::default()
+    }
+
+    fn schema() -> Json {
+        json!({ "type": "integer", "minimum": 0, "maximum": 100 })
+    }
+}
+
 /// A time of more than nothing.
 #[derive(Default)]
 pub(super) struct Time(pub(super) Duration);

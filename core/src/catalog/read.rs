@@ -240,6 +240,11 @@ impl<'r, 'e, 'n> Fields<'r, 'e, 'n> {
         })
     }
 
+    /// Notes that the value of a field is wrong; `why` completes the sentence.
+    pub(super) fn note(&mut self, name: &str, why: String) {
+        self.reading.note(&self.path.field(name), why);
+    }
+
     /// Notes every field that was not asked for.
     pub(super) fn finish(self) {
         for (key, _) in self.entries {

@@ -1,9 +1,9 @@
 //! What a catalog says of tenants: the keys that [`crate::tenant`] lists, written as YAML.
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::{
-    kinds::{Count, ModelName},
+    kinds::{Count, ModelName, Share},
     path::Path,
     read::{Fields, ObjectSchema, Read, Reading, Word},
     tree::Node,
@@ -59,9 +59,16 @@ impl TenantValues {
                 Kind::Model => fields.optional::<ModelName>(key.name).map(|it| it.0.into()),
                 Kind::Count => fields.optional::<Count>(key.name).map(|it| it.0.into()),
                 Kind::Time => fields.optional::<Span>(key.name).map(|it| it.0.into()),
+                Kind::Percent => fields.optional::<Share>(key.name).map(|it| it.0.into()),
             };
-            // What its kind does not take was noted when it was read.
-            value.and_then(|value| layer.set(key, value).ok());
+            let Some(value) = value else { continue };
+            // What could not be read left its default behind, and a note.
+            let noted = value == json!(0) || value == json!("");
+            if let Err(why) = layer.set(key, value)
+                && !noted
+            {
+                fields.note(key.name, why);
+            }
         }
         Self(layer)
     }
@@ -73,6 +80,7 @@ impl TenantValues {
                 Kind::Model => object.add::<ModelName>(key.name, about, false),
                 Kind::Count => object.add::<Count>(key.name, about, false),
                 Kind::Time => object.add::<Span>(key.name, about, false),
+                Kind::Percent => object.add::<Share>(key.name, about, false),
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::settings::Settings;
+use crate::tenant::Config;
 
 /// How the conversations of a tenant are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,14 +21,14 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// As `settings` say.
-    pub fn of(settings: &Settings) -> Self {
+    /// As holds for a tenant.
+    pub fn of(config: &Config) -> Self {
         Self {
-            ttl: settings.conversation_ttl,
-            messages: settings.conversation_messages,
-            compact_at: settings.conversation_compact_at,
-            compaction_model: settings.compaction_model.clone(),
-            context_window: settings.context_window,
+            ttl: config.conversation_ttl,
+            messages: config.conversation_messages.0,
+            compact_at: config.conversation_compact_at.0,
+            compaction_model: config.compaction_model.clone(),
+            context_window: config.context_window,
         }
     }
 

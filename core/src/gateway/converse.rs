@@ -111,7 +111,8 @@ pub(super) async fn open(
     caller: &Caller,
     address: &Address,
 ) -> Result<Option<Opened>> {
-    let policy = Policy::of(gateway.settings());
+    let effective = gateway.tenants.of(&caller.tenant).await?;
+    let policy = Policy::of(&effective.config);
     if !policy.keeps() {
         return Ok(None);
     }

@@ -17,18 +17,19 @@ impl Gateway {
     ///
     /// # Errors
     ///
-    /// [`Code::InvalidRequest`] for a default model that nobody could ask for, and those of
+    /// [`Code::InvalidRequest`] for a model that nobody could ask for, and those of
     /// [`Tenants::put`].
     pub async fn configure(&self, tenant: &str, layer: &Layer, when: When) -> Result<Current> {
-        let field = "default_model";
-        if let Some(model) = layer.get(field).and_then(|model| model.as_str())
-            && !self.is_of_this_machine(model).await
-            && let Err(error) = self.catalog.named(model)
-        {
-            return Err(match error.code() {
-                Code::ModelNotFound => Error::invalid(field, error.message().to_owned()),
-                _ => error,
-            });
+        for field in ["default_model", "compaction_model"] {
+            if let Some(model) = layer.get(field).and_then(|model| model.as_str())
+                && !self.is_of_this_machine(model).await
+                && let Err(error) = self.catalog.named(model)
+            {
+                return Err(match error.code() {
+                    Code::ModelNotFound => Error::invalid(field, error.message().to_owned()),
+                    _ => error,
+                });
+            }
         }
         self.tenants.put(tenant, layer, when).await
     }

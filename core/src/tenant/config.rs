@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Map, Value as Json};
 
-use super::value::{Kind, Value};
+use super::value::{AtLeast, Kind, Percent, Value};
 use crate::{
     Code, Error, Result,
     near::did_you_mean,
@@ -83,6 +83,16 @@ keys! {
         "How many requests the tenant may make in a minute.";
     rate_limit_tokens: Option<u32>, read_only: false, |settings| settings.rate_limit_tokens,
         "How many tokens, of input and output together, the tenant may use in a minute.";
+    context_window: Option<u32>, read_only: false, |settings| settings.context_window,
+        "The context window, in tokens, of models of which the catalog knows none.";
+    conversation_ttl: Duration, read_only: false, |settings| settings.conversation_ttl,
+        "How long a conversation is kept after its last turn. 0s: none are kept.";
+    conversation_messages: AtLeast<2>, read_only: false, |settings| AtLeast(settings.conversation_messages),
+        "The most messages of a conversation.";
+    conversation_compact_at: Percent, read_only: false, |settings| Percent(settings.conversation_compact_at),
+        "Above which share of its model's context window, in percent, a conversation is compacted. 0: only when asked to.";
+    compaction_model: Option<String>, read_only: false, |settings| settings.compaction_model.clone(),
+        "The model that writes summaries of conversations.";
     request_timeout: Duration, read_only: true, |settings| settings.request_timeout,
         "The longest a request may run, its answer included.";
     body_limit: Size, read_only: true, |settings| settings.body_limit,

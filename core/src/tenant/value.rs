@@ -18,7 +18,17 @@ pub enum Kind {
     Count,
     /// A time such as `"500ms"`, `"10s"`, `"5m"` or `"90d"`.
     Time,
+    /// A share in percent: a whole number from 0 to 100.
+    Percent,
 }
+
+/// A whole number of at least `LEAST`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AtLeast<const LEAST: u32>(pub u32);
+
+/// A share, from 0 to 100.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Percent(pub u32);
 
 /// A value of a key.
 pub(super) trait Value: Sized {
@@ -64,14 +74,42 @@ impl Value for u32 {
     const KIND: Kind = Kind::Count;
 
     fn read(json: &Json) -> Result<Self, String> {
-        let count = json.as_u64().and_then(|count| Self::try_from(count).ok());
-        let wanted = || format!("must be a whole number from 1 to {}", Self::MAX);
-        count.filter(|count| *count > 0).ok_or_else(wanted)
+        within(json, 1, Self::MAX)
     }
 
     fn show(&self) -> Json {
         (*self).into()
     }
+}
+
+impl<const LEAST: u32> Value for AtLeast<LEAST> {
+    const KIND: Kind = Kind::Count;
+
+    fn read(json: &Json) -> Result<Self, String> {
+        within(json, LEAST, u32::MAX).map(Self)
+    }
+
+    fn show(&self) -> Json {
+        self.0.into()
+    }
+}
+
+impl Value for Percent {
+    const KIND: Kind = Kind::Percent;
+
+    fn read(json: &Json) -> Result<Self, String> {
+        within(json, 0, 100).map(Self)
+    }
+
+    fn show(&self) -> Json {
+        self.0.into()
+    }
+}
+
+fn within(json: &Json, least: u32, most: u32) -> Result<u32, String> {
+    let number = json.as_u64().and_then(|number| u32::try_from(number).ok());
+    let wanted = || format!("must be a whole number from {least} to {most}");
+    number.filter(|number| (least..=most).contains(number)).ok_or_else(wanted)
 }
 
 impl Value for Duration {

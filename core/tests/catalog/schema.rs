@@ -113,6 +113,8 @@ fn schema_and_reader_refuse_the_same_shapes() {
         ("max_output_tokens: 8192", "max_output_tokens: 0"),
         ("max_output_tokens: 8192", "request_timeout: 1m"),
         ("name: acme", "name: _acme"),
+        ("conversation_ttl: 7d", "conversation_ttl: 7 days"),
+        ("conversation_compact_at: 70", "conversation_compact_at: 101"),
     ] {
         let broken = example.replacen(right, wrong, 1);
         assert_ne!(broken, example, "`{right}` is not in the example");

@@ -47,6 +47,16 @@ fn what_no_tenant_may_have_is_refused() {
             "3:19: tenant_defaults.max_output_token",
             "did you mean `max_output_tokens`?",
         ),
+        (
+            "tenant_defaults: {conversation_messages: 1}",
+            "3:42: tenant_defaults.conversation_messages",
+            "from 2",
+        ),
+        (
+            "tenant_defaults: {compaction_model: z}",
+            "3:37: tenant_defaults.compaction_model",
+            "no model `z`",
+        ),
         ("tenants: [{name: a, body_limit: 1}]", "3:21: tenants[0].body_limit", "not a known field"),
     ] {
         refused(&with(rest), place, why);

@@ -8,8 +8,9 @@ use crate::{
     tenant::{Key, Layer},
 };
 
-/// The key whose value must be a model of the catalog.
 const DEFAULT_MODEL: &str = "default_model";
+/// The keys whose values must be models of the catalog.
+const MODELS: [&str; 2] = [DEFAULT_MODEL, "compaction_model"];
 
 impl Build<'_> {
     pub(super) fn tenants(
@@ -45,8 +46,10 @@ impl Build<'_> {
     }
 
     fn models_of(&mut self, layer: &Layer, path: &Path) {
-        if let Some(model) = layer.get(DEFAULT_MODEL).and_then(|model| model.as_str()) {
-            self.known(ModelName(model.to_owned()), &path.field(DEFAULT_MODEL));
+        for key in MODELS {
+            if let Some(model) = layer.get(key).and_then(|model| model.as_str()) {
+                self.known(ModelName(model.to_owned()), &path.field(key));
+            }
         }
     }
 }

@@ -197,3 +197,34 @@ async fn what_a_newer_gateway_stored_does_not_stop_an_older_one() {
     assert_eq!(of(&config, "default_model"), (&json!("small"), "file"));
     assert_eq!(of(&config, "body_limit").1, "process");
 }
+
+#[tokio::test]
+async fn conversations_are_kept_as_holds_for_their_tenant() {
+    let bench = Bench::with_catalog(CATALOG, &[]);
+    let acme = bench.tenant(&json!({ "tenant": "acme", "admin": true })).await;
+    let other = bench.tenant(&json!({ "tenant": "other" })).await;
+    let said = json!({ "conversation_messages": 2, "conversation_compact_at": 0 });
+    assert_eq!(acme.ask(&Method::PUT, CONFIG, said).await.status, 200);
+    let go_on = async |who: &Tenant| {
+        let messages = json!([{ "role": "user", "content": "Go on" }]);
+        let body = json!({ "messages": messages, "session_id": "s" });
+        who.ask(&Method::POST, "/v1/chat/completions", body).await
+    };
+    for who in [&acme, &other, &other] {
+        let reply = go_on(who).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+    }
+    let full = go_on(&acme).await;
+    assert_eq!(full.json()["error"]["code"], "conversation_too_long", "{full:?}");
+
+    for (said, param) in [
+        (json!({ "conversation_messages": 1 }), "conversation_messages"),
+        (json!({ "conversation_compact_at": 101 }), "conversation_compact_at"),
+        (json!({ "conversation_ttl": 5 }), "conversation_ttl"),
+        (json!({ "compaction_model": "nobody" }), "compaction_model"),
+    ] {
+        let reply = acme.ask(&Method::PUT, CONFIG, said).await;
+        assert_eq!(reply.status, 400, "{reply:?}");
+        assert_eq!(reply.json()["error"]["param"], param);
+    }
+}
