@@ -12,11 +12,13 @@
 
 mod admit;
 mod answer;
+mod attach;
 mod closing;
 mod converse;
 mod count;
 mod deliver;
 mod detached;
+mod files;
 mod identify;
 mod line;
 mod models;
@@ -48,9 +50,11 @@ use tracing::instrument;
 use crate::{
     Error, Result,
     accounting::Ledger,
+    blobs::RecordsBlobs,
     catalog::Catalog,
     chat::{Dialect, Request},
     conversation::{Address, Conversations, Opened},
+    files::Files,
     inference::{Deadline, LocalModels, Providers},
     keys::{Caller, Fingerprint, Keys},
     ports::Host,
@@ -90,6 +94,7 @@ pub struct Parts {
     local: Option<LocalModels>,
     responses: Responses,
     conversations: Conversations,
+    files: Arc<Files>,
     seals: Seals,
     metrics: Metrics,
     prefixes: prefixes::Prefixes,
@@ -143,28 +148,16 @@ impl Gateway {
         let workers = admit::Workers::new(settings.workers);
         let metrics = Metrics::new(workers.limit());
         let providers = Providers::new(&catalog, &settings, &ports.http, &ports.host)?;
-        let keys = Keys::new(Arc::clone(&ports.records), Arc::clone(&ports.host));
-        let ledger = Ledger::new(
-            Arc::clone(&ports.records),
-            Arc::clone(&ports.host),
-            settings.hold_ttl(),
-            settings.receipt_retention,
-        );
-        let responses = Responses::new(
-            Arc::clone(&ports.records),
-            Arc::clone(&ports.host),
-            settings.responses_retention,
-        );
-        let conversations = Conversations::new(
-            Arc::clone(&ports.records),
-            Arc::clone(&ports.host),
-            settings.hold_ttl(),
-        );
-        let seals = Seals::new(
-            Arc::clone(&ports.records),
-            Arc::clone(&ports.host),
-            settings.seal_key.as_ref(),
-        );
+        let (records, host) = (|| Arc::clone(&ports.records), || Arc::clone(&ports.host));
+        let keys = Keys::new(records(), host());
+        let (hold_ttl, retention) = (settings.hold_ttl(), settings.receipt_retention);
+        let ledger = Ledger::new(records(), host(), hold_ttl, retention);
+        let responses = Responses::new(records(), host(), settings.responses_retention);
+        let conversations = Conversations::new(records(), host(), hold_ttl);
+        let seals = Seals::new(records(), host(), settings.seal_key.as_ref());
+        let blobs = Arc::new(RecordsBlobs::new(records(), host()));
+        let files = Arc::new(Files::new(records(), blobs, host(), settings.files_quota));
+        let tenants = Tenants::new(records(), host(), &settings, catalog.tenants().clone());
         let fixed_key = settings.api_key.as_ref().map(|key| Fingerprint::of(key.expose()));
         if settings.models.is_some() && ports.models.is_none() {
             let why = "DORMOUSE_MODELS: this host cannot start model servers";
@@ -172,14 +165,8 @@ impl Gateway {
         }
         let settings = Arc::new(settings);
         let local = ports.models.clone().map(|LocalServers { servers, http }| {
-            LocalModels::new(servers, http, Arc::clone(&ports.host), Arc::clone(&settings))
+            LocalModels::new(servers, http, host(), Arc::clone(&settings))
         });
-        let tenants = Tenants::new(
-            Arc::clone(&ports.records),
-            Arc::clone(&ports.host),
-            &settings,
-            catalog.tenants().clone(),
-        );
         let parts = Parts {
             settings,
             ports,
@@ -194,6 +181,7 @@ impl Gateway {
             local,
             responses,
             conversations,
+            files,
             seals,
             metrics,
             prefixes: prefixes::Prefixes::default(),
@@ -258,6 +246,7 @@ impl Gateway {
         };
         let conversation = conversing.as_ref().map(|it| it.id());
         let context = conversing.as_ref().and_then(|it| it.context());
+        attach::attach(self, tenant, &mut request).await?;
         let Begun { answer, model, receipt, settlement, deadline } =
             self.ask(caller, &request, &origin, conversing).await?;
         let limits = deliver::Limits { deadline, closing: self.closing.clone() };

@@ -22,6 +22,7 @@
 //! | [`catalog`]   | providers, models and routes: read from YAML, and names resolved     |
 //! | [`inference`] | calling a provider over the HTTP port                                |
 //! | [`accounting`]| budgets, holds and receipts on top of the storage port               |
+//! | [`files`]     | files and pictures that tenants keep, on top of both storage ports   |
 //! | [`rates`]     | requests and tokens per minute, on top of the storage port           |
 //! | [`keys`]      | API keys: minted, stored as digests, verified                        |
 //! | [`seal`]      | a provider's signed thoughts, sealed for their way through a caller  |
@@ -43,6 +44,7 @@ pub mod conversation;
 pub mod embeddings;
 pub mod emulate;
 pub mod error;
+pub mod files;
 pub mod gateway;
 pub mod inference;
 pub mod keys;

@@ -156,6 +156,8 @@ settings! {
         "How many requests each tenant may make in a minute. Unset, no limit; a tenant's configuration may say another.";
     rate_limit_tokens: Option<u32>, "rate-limit-tokens", "TOKENS", None,
         "How many tokens, of input and output together, each tenant may use in a minute. Unset, no limit; a tenant's configuration may say another.";
+    files_quota: Size, "files-quota", "SIZE", Some("1GB"),
+        "How much the files and pictures that a tenant keeps may have together.";
     tenant_config_ttl: Duration, "tenant-config-ttl", "DURATION", Some("10s"),
         "How long a process goes by what it knows of a tenant's configuration: another process's change counts within this time, its own at once. 0s: it is read for every request.";
     headers_within: Duration, "headers-within", "DURATION", Some("1s"),

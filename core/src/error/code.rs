@@ -76,6 +76,7 @@ codes! {
     ConversationArchived, "conversation_archived", Conflict, "The conversation was compacted and can only be read: go on with the one that `successor` names.";
     ConversationTooLong, "conversation_too_long", TooLarge, "Compact the conversation, or begin another.";
     BodyTooLarge, "body_too_large", TooLarge, "Send a smaller request, or raise the gateway's body limit.";
+    OverQuota, "over_quota", TooLarge, "Delete files that are not needed, or raise the gateway's quota of files.";
     OverBudget, "over_budget", Limited, "Wait for running requests to settle, ask for fewer output tokens, or raise the key's budget.";
     RateLimited, "rate_limited", Limited, "Retry after the given delay, or raise the rate limit of the tenant or the key.";
     Busy, "busy", Limited, "All worker slots are taken: retry after the given delay.";

@@ -14,6 +14,7 @@ mod date;
 mod dialect;
 mod embeddings;
 mod extract;
+mod files;
 mod keys;
 mod models;
 mod moderations;

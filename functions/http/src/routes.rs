@@ -5,8 +5,9 @@ use dormouse_core::gateway::Gateway;
 use http::Method;
 
 use crate::{
-    answer, c1, count, embeddings, keys, models, moderations, problem, receipts, responses,
-    session, state, tenant,
+    answer, c1, count, embeddings,
+    files::{self, FILES, PICTURES},
+    keys, models, moderations, problem, receipts, responses, session, state, tenant,
 };
 
 /// One route of the gateway's own. The catalog may have more: each takes a request for an answer, and no
@@ -103,6 +104,18 @@ pub fn routes() -> Vec<Route> {
         Route::at("/c1/conversations", Ids::None).get(c1::list),
         Route::at("/c1/conversations/{id}", Ids::Tenant).get(c1::one).delete(c1::delete),
         Route::at("/c1/conversations/{id}/compact", Ids::Tenant).post(c1::compact),
+        Route::at("/v1/files", Ids::None).post(files::upload::<FILES>).get(files::list::<FILES>),
+        Route::at("/v1/files/{id}", Ids::Tenant)
+            .get(files::one::<FILES>)
+            .delete(files::delete::<FILES>),
+        Route::at("/v1/files/{id}/content", Ids::Tenant).get(files::content::<FILES>),
+        Route::at("/v1/images", Ids::None)
+            .post(files::upload::<PICTURES>)
+            .get(files::list::<PICTURES>),
+        Route::at("/v1/images/{id}", Ids::Tenant)
+            .get(files::one::<PICTURES>)
+            .delete(files::delete::<PICTURES>),
+        Route::at("/v1/images/{id}/content", Ids::Tenant).get(files::content::<PICTURES>),
         Route::at("/v1/models", Ids::None).get(models::list),
         // Model ids contain slashes (`org/model`).
         Route::at("/v1/models/{*id}", gateways("every tenant may ask every model"))

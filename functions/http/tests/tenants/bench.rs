@@ -7,10 +7,13 @@ use axum::{Router, body::Body};
 use bytes::Bytes;
 use dormouse_core::{
     Result,
+    blobs::RecordsBlobs,
     catalog::Catalog,
     gateway::{Gateway, Ports},
     memory::MemoryRecords,
-    ports::{ByteStream, Commit, HttpClient, Outcome, Page, Record, Records, Write},
+    ports::{
+        BlobPage, Blobs, ByteStream, Commit, HttpClient, Outcome, Page, Record, Records, Write,
+    },
     settings::Settings,
 };
 use dormouse_testkit::fakes::TestHost;
@@ -179,6 +182,13 @@ impl Bench {
         Self { host, provider, records, router: dormouse_http::router(gateway) }
     }
 
+    /// The names of the blobs of a tenant.
+    pub(crate) async fn blobs(&self, tenant: &str) -> Vec<String> {
+        let blobs = RecordsBlobs::new(self.records.clone(), self.host.clone());
+        let listed = blobs.list(tenant, BlobPage::default()).await.unwrap();
+        listed.into_iter().map(|blob| blob.name).collect()
+    }
+
     /// Whoever has the fixed key.
     pub(crate) fn admin(&self) -> Tenant {
         let (host, router) = (Arc::clone(&self.host), self.router.clone());
@@ -243,7 +253,7 @@ impl Tenant {
             let response = self.router.clone().oneshot(request).await.unwrap();
             let (parts, body) = response.into_parts();
             let body = body.collect().await.unwrap().to_bytes();
-            let body = String::from_utf8(body.to_vec()).unwrap();
+            let body = String::from_utf8_lossy(&body).into_owned();
             Reply { status: parts.status, headers: parts.headers, body }
         });
         // What the gateway does behind the answer runs beside it.

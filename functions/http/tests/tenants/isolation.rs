@@ -9,7 +9,10 @@ use futures::future::BoxFuture;
 use http::Method;
 use serde_json::json;
 
-use crate::bench::{Bench, Reply, Tenant};
+use crate::{
+    bench::{Bench, Reply, Tenant},
+    files::{PNG, keep},
+};
 
 /// Makes what a route is about, as a tenant, and returns its id.
 type Make = for<'a> fn(&'a Tenant) -> BoxFuture<'a, String>;
@@ -22,7 +25,19 @@ const MADE: &[(&str, Make)] = &[
     ("/c1/conversations/{id}", a_conversation),
     ("/c1/conversations/{id}/compact", a_conversation),
     ("/v1/receipts/{id}", a_receipt),
+    ("/v1/files/{id}", a_file),
+    ("/v1/files/{id}/content", a_file),
+    ("/v1/images/{id}", a_picture),
+    ("/v1/images/{id}/content", a_picture),
 ];
+
+fn a_file(us: &Tenant) -> BoxFuture<'_, String> {
+    Box::pin(keep(us, "/v1/files", b"a secret"))
+}
+
+fn a_picture(us: &Tenant) -> BoxFuture<'_, String> {
+    Box::pin(keep(us, "/v1/images", PNG))
+}
 
 fn a_response(us: &Tenant) -> BoxFuture<'_, String> {
     Box::pin(async {

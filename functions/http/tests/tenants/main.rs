@@ -8,5 +8,6 @@
 
 mod bench;
 mod config;
+mod files;
 mod isolation;
 mod limits;
