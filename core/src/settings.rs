@@ -122,8 +122,8 @@ settings! {
         "How many requests may wait for one model; more are answered 429.";
     wake_timeout: Duration, "wake-timeout", "DURATION", Some("60s"),
         "How long a request that is not streamed waits for its model to wake; then it is answered 503. Streamed ones wait on, kept alive.";
-    store: Option<String>, "store", "URL", None,
-        "Where keys, budgets and receipts are kept: sqlite:///path/to/file.db or memory:. Unset, a SQLite file in the data directory.";
+    store: Option<Secret>, "store", "URL", None,
+        "Where keys, budgets and receipts are kept: sqlite:///path/to/file.db, postgres://…, redis://… or memory:. Unset, a SQLite file in the data directory.";
     data: Option<String>, "data", "DIRECTORY", None,
         "The data directory. Unset, dormouse under $XDG_DATA_HOME or ~/.local/share.";
     api_key: Option<Secret>, "api-key", "KEY", None,

@@ -1,11 +1,8 @@
 //! Which store keeps the records.
 
-use std::{
-    env,
-    fs::DirBuilder,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+mod data;
+
+use std::sync::Arc;
 
 use dormouse_core::{
     Error, Result,
@@ -14,71 +11,136 @@ use dormouse_core::{
     settings::Settings,
 };
 
-/// The schemes of store URLs that this build knows.
-#[cfg(feature = "sqlite")]
-const KNOWN: &str = "sqlite://, memory:";
-#[cfg(not(feature = "sqlite"))]
-const KNOWN: &str = "memory:";
+/// What the URLs of stores that this build knows begin with.
+const KNOWN: &[&str] = &[
+    #[cfg(feature = "sqlite")]
+    "sqlite://",
+    #[cfg(feature = "postgres")]
+    "postgres://",
+    #[cfg(feature = "redis")]
+    "redis://",
+    #[cfg(feature = "redis")]
+    "rediss://",
+    #[cfg(feature = "redis")]
+    "redis+cluster://",
+    #[cfg(feature = "redis")]
+    "rediss+cluster://",
+    "memory:",
+];
 
+/// The name of the setting.
+const SETTING: &str = "DORMOUSE_STORE";
 /// The name of the SQLite file in the data directory.
 const FILE: &str = "dormouse.db";
 
+/// The store that the settings name. Nothing is opened before the first request that needs it.
 pub(crate) fn open(settings: &Settings, host: Arc<dyn Host>) -> Result<Arc<dyn Records>> {
     let url = match &settings.store {
-        Some(url) => url.clone(),
-        None => format!("sqlite://{}", make_data_directory(settings)?.join(FILE).display()),
+        Some(url) => url.expose().to_owned(),
+        None => format!("sqlite://{}", data::make_directory(settings)?.join(FILE).display()),
     };
-    if url == "memory:" {
-        return Ok(Arc::new(MemoryRecords::new(host)));
+    let (scheme, rest) = url.split_once(':').unwrap_or((&url, ""));
+    match scheme {
+        "memory" if rest.is_empty() => Ok(Arc::new(MemoryRecords::new(host))),
+        #[cfg(feature = "sqlite")]
+        "sqlite" if rest.starts_with("//") => sqlite(rest.trim_start_matches("//"), host),
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => {
+            let records = dormouse_postgres::PostgresRecords::new(&url, host);
+            Ok(Arc::new(records.map_err(|error| unusable(scheme, &error))?))
+        }
+        #[cfg(feature = "redis")]
+        "redis" | "rediss" | "redis+cluster" | "rediss+cluster" => {
+            let records = dormouse_redis::RedisRecords::new(&url, host);
+            Ok(Arc::new(records.map_err(|error| unusable(scheme, &error))?))
+        }
+        _ => Err(unknown(scheme)),
     }
-    #[cfg(feature = "sqlite")]
-    if let Some(path) = url.strip_prefix("sqlite://") {
-        return sqlite(Path::new(path), host);
-    }
-    let scheme = url.split_once(':').map_or(url.as_str(), |(scheme, _)| scheme);
-    let message =
-        format!("DORMOUSE_STORE: `{scheme}` is not a known kind of store; known are {KNOWN}");
-    Err(Error::invalid("DORMOUSE_STORE", message))
+}
+
+/// The text may be anything, and what stands before a colon is not always a scheme.
+fn unknown(scheme: &str) -> Error {
+    let is_scheme = |it: char| it.is_ascii_alphanumeric() || "+-.".contains(it);
+    let shown = if scheme.chars().all(is_scheme) { scheme } else { "this" };
+    let known = KNOWN.join(", ");
+    let message = format!("{SETTING}: `{shown}` is not a known kind of store; known are {known}");
+    Error::invalid(SETTING, message)
+}
+
+/// What an adapter says of a URL, which it does not quote.
+#[cfg(any(feature = "postgres", feature = "redis"))]
+fn unusable(scheme: &str, error: &Error) -> Error {
+    let message = format!("{SETTING}: what follows `{scheme}:` {}", error.message());
+    Error::invalid(SETTING, message)
 }
 
 #[cfg(feature = "sqlite")]
-fn sqlite(path: &Path, host: Arc<dyn Host>) -> Result<Arc<dyn Records>> {
+fn sqlite(path: &str, host: Arc<dyn Host>) -> Result<Arc<dyn Records>> {
+    let path = std::path::Path::new(path);
     if path.file_name().is_none() {
-        return Err(Error::invalid(
-            "DORMOUSE_STORE",
-            "DORMOUSE_STORE: sqlite:// needs a path to a file",
-        ));
+        let message = format!("{SETTING}: sqlite:// needs a path to a file");
+        return Err(Error::invalid(SETTING, message));
     }
     Ok(Arc::new(dormouse_sqlite::SqliteRecords::new(path, host)))
 }
 
-/// The directory is ours, so it is made if it is missing, for its owner alone.
-fn make_data_directory(settings: &Settings) -> Result<PathBuf> {
-    let directory = data_directory(settings)?;
-    let mut builder = DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(&directory).map_err(|error| {
-        let message = format!("DORMOUSE_DATA: cannot make {}: {error}", directory.display());
-        Error::invalid("DORMOUSE_DATA", message)
-    })?;
-    Ok(directory)
-}
+#[cfg(test)]
+mod tests {
+    use dormouse_host::NativeHost;
 
-fn data_directory(settings: &Settings) -> Result<PathBuf> {
-    if let Some(directory) = &settings.data {
-        return Ok(PathBuf::from(directory));
+    use super::*;
+
+    fn open_url(url: &str) -> Result<Arc<dyn Records>> {
+        let settings = Settings::read(|name| match name {
+            SETTING => Some(url.to_owned()),
+            "DORMOUSE_UPSTREAM" => Some("http://127.0.0.1:1/v1".to_owned()),
+            _ => None,
+        })?;
+        assert!(!format!("{settings:?}").contains("secret"), "{settings:?}");
+        open(&settings, Arc::new(NativeHost::default()))
     }
-    // https://specifications.freedesktop.org/basedir-spec/latest/
-    let absolute =
-        |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    absolute("XDG_DATA_HOME")
-        .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
-        .map(|data| data.join("dormouse"))
-        .ok_or_else(|| {
-            Error::invalid(
-                "DORMOUSE_DATA",
-                "there is no home directory: set DORMOUSE_DATA or DORMOUSE_STORE",
-            )
-        })
+
+    #[test]
+    fn each_kind_of_store_is_chosen_by_its_url() {
+        for (url, kind) in [
+            ("memory:", "MemoryRecords"),
+            #[cfg(feature = "sqlite")]
+            ("sqlite:///nowhere/at/all.db", "SqliteRecords"),
+            #[cfg(feature = "postgres")]
+            ("postgres://me:secret@127.0.0.1:1/db", "PostgresRecords"),
+            #[cfg(feature = "postgres")]
+            ("postgresql://me:secret@db.example/db?sslmode=require", "PostgresRecords"),
+            #[cfg(feature = "redis")]
+            ("redis://:secret@127.0.0.1:1/0", "RedisRecords"),
+            #[cfg(feature = "redis")]
+            ("rediss://me:secret@cache.example", "RedisRecords"),
+            #[cfg(feature = "redis")]
+            ("redis+cluster://me:secret@127.0.0.1:1,127.0.0.1:2", "RedisRecords"),
+        ] {
+            let records = open_url(url).expect(url);
+            let shown = format!("{records:?}");
+            assert!(shown.starts_with(kind), "{url}: {shown}");
+            assert!(!shown.contains("secret"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_kind_of_store_is_told_which_are_known_and_no_secret_is_repeated() {
+        for url in [
+            "mysql://me:secret@host/db",
+            "redis//:secret@host",
+            "secret@host:1",
+            "sqlite://",
+            "postgres://me:secret@host:port/db",
+            "redis://:secret@host:port",
+        ] {
+            let error = open_url(url).expect_err(url);
+            assert_eq!(error.param(), Some(SETTING), "{error:?}");
+            assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+        }
+        let error = open_url("mysql://host/db").expect_err("an unknown kind");
+        for known in KNOWN {
+            assert!(error.message().contains(known), "{error}");
+        }
+    }
 }
