@@ -18,7 +18,8 @@ use crate::{
 };
 
 /// Dollars per million tokens.
-const PRICES: (&str, &str) = ("DORMOUSE_PRICES", r#"{"*": {"input": "1", "output": "2"}}"#);
+pub(crate) const PRICES: (&str, &str) =
+    ("DORMOUSE_PRICES", r#"{"*": {"input": "1", "output": "2"}}"#);
 /// What an answer of 10 input and 4 output tokens costs: 10 × 1 + 4 × 2 millionths of a dollar.
 const COST: i64 = 18_000;
 /// How many requests the budget is for, and how many come.
@@ -91,7 +92,7 @@ pub(crate) async fn a_budget_is_never_passed_by_two_gateways(stage: Stage) {
     crowd(&stage, &gateways, &gate).await;
 }
 
-async fn crowd(stage: &Stage, gateways: &[Gateway], gate: &Gate) {
+pub(crate) async fn crowd(stage: &Stage, gateways: &[Gateway], gate: &Gate) {
     let admin = &gateways[0];
     let limit = worst_case(admin).await * i64::try_from(ADMITTED).unwrap();
     let (id, user) = admin.key_with_budget(&dollars(limit)).await;
@@ -185,7 +186,7 @@ pub(crate) async fn without_its_store_nobody_is_admitted(stage: Stage) {
 }
 
 /// Decimal dollars as billionths.
-fn nanos(dollars: &Value) -> i64 {
+pub(crate) fn nanos(dollars: &Value) -> i64 {
     let text = dollars.as_str().unwrap_or_else(|| panic!("not an amount: {dollars}"));
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     format!("{whole}{fraction:0<9}").parse().unwrap_or_else(|_| panic!("not an amount: {text}"))

@@ -74,7 +74,7 @@ async fn serve(settings: &BTreeMap<String, String>, store: &Path) -> (Running, S
         process::built("DORMOUSE_TEST_SERVER_BIN", "debug/dormouse", "cargo build -p dormouse");
     let mut settings = settings.clone();
     settings.insert("DORMOUSE_LISTEN".into(), "127.0.0.1:0".into());
-    settings.insert("DORMOUSE_STORE".into(), url(store));
+    settings.entry("DORMOUSE_STORE".into()).or_insert_with(|| url(store));
     let mut process = Process::start(&program, &["serve"], settings);
     let address = process.address().await;
     (Running::Process(Box::new(process)), address)

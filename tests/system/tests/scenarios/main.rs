@@ -34,6 +34,7 @@ mod sdk;
 mod sse;
 mod stage;
 mod state;
+mod stores;
 mod streamed_disconnects;
 mod tools;
 mod unnoticed;
@@ -172,6 +173,12 @@ mod server {
         }
         endless {
             an_endless_body_is_cut_off,
+        }
+        stores {
+            four_gateways_on_redis_never_pass_a_budget,
+            four_gateways_on_postgres_never_pass_a_budget,
+            a_redis_that_dies_leaves_nothing_half_done,
+            a_postgres_that_dies_leaves_nothing_half_done,
         }
         workers {
             when_all_workers_are_busy_the_next_is_told_at_once,
