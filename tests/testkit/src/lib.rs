@@ -7,6 +7,8 @@ pub mod reading;
 #[cfg(feature = "servers")]
 pub mod lambda;
 #[cfg(feature = "servers")]
+pub mod ministack;
+#[cfg(feature = "servers")]
 pub mod process;
 #[cfg(feature = "servers")]
 pub mod proxy;
