@@ -26,7 +26,7 @@ const CONNECTIONS: usize = 16;
 /// How connections behave, whatever the database's own settings: what `schema/1.sql` says of isolation,
 /// and an end of its own for each statement, when its caller has long left.
 const SESSION: &str = "
-    SET statement_timeout = '5s';
+    SET statement_timeout = '4s';
     SET default_transaction_isolation = 'read committed';
     SET client_min_messages = 'warning'";
 

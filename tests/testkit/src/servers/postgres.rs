@@ -1,9 +1,9 @@
 //! PostgreSQL.
 
 use std::{
-    fs,
+    fs::{self, Permissions},
     net::{Ipv4Addr, SocketAddr},
-    os::unix::fs::{MetadataExt, chown},
+    os::unix::fs::{MetadataExt, PermissionsExt, chown},
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct PostgresServer {
     folder: TempDir,
     port: u16,
-    arguments: Vec<String>,
+    settings: Vec<String>,
     user: Option<&'static str>,
     process: Option<Process>,
 }
@@ -37,7 +37,7 @@ impl PostgresServer {
     /// # Panics
     /// If PostgreSQL is missing or does not start.
     pub async fn start() -> Self {
-        Self::start_with(&[]).await
+        Self::new().begin(&[]).await
     }
 
     /// Starts one that does not wait for the disk: what it keeps survives its death, but not that of the
@@ -46,26 +46,56 @@ impl PostgresServer {
     /// # Panics
     /// If PostgreSQL is missing or does not start.
     pub async fn start_quick() -> Self {
-        Self::start_with(&["-c", "fsync=off"]).await
+        Self::new().begin(&["fsync=off"]).await
     }
 
-    async fn start_with(arguments: &[&str]) -> Self {
-        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+    /// Starts one that offers TLS, with a certificate and its key in PEM.
+    ///
+    /// # Panics
+    /// If PostgreSQL is missing or does not start.
+    pub async fn start_with_tls(certificate: &str, key: &str) -> Self {
+        let server = Self::new();
+        let certificate = server.own("tls.crt", certificate);
+        let key = server.own("tls.key", key);
+        let settings = [format!("ssl_cert_file={certificate}"), format!("ssl_key_file={key}")];
+        server.begin(&["ssl=on", &settings[0], &settings[1]]).await
+    }
+
+    fn new() -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let root = fs::metadata(folder.path()).is_ok_and(|folder| folder.uid() == 0);
         let user = root.then_some(USER);
-        if let Some(user) = user {
-            let id = |what: &str| {
-                let output = Command::new("id").args([what, user]).output().expect("`id`");
-                let id = String::from_utf8_lossy(&output.stdout).trim().parse().ok();
-                id.unwrap_or_else(|| panic!("there is no user {user}: install {PACKAGE}"))
-            };
-            chown(folder.path(), Some(id("-u")), Some(id("-g"))).expect("a folder of our own");
-        }
-        let mut server = Self { folder, port: free_port(), arguments, user, process: None };
-        server.make().await;
-        server.restart().await;
+        let server = Self { folder, port: free_port(), settings: Vec::new(), user, process: None };
+        server.give(server.folder.path());
         server
+    }
+
+    /// Makes the cluster and starts the server, with further settings.
+    async fn begin(mut self, settings: &[&str]) -> Self {
+        self.settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
+        self.make().await;
+        self.restart().await;
+        self
+    }
+
+    /// Writes a file that only the server can read, and returns its path.
+    fn own(&self, name: &str, content: &str) -> String {
+        let path = self.folder.path().join(name);
+        fs::write(&path, content).expect("a file of our own");
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("a file of our own");
+        self.give(&path);
+        path.display().to_string()
+    }
+
+    /// Gives a file or folder to the server's user, where that is another.
+    fn give(&self, path: &Path) {
+        let Some(user) = self.user else { return };
+        let id = |what: &str| {
+            let output = Command::new("id").args([what, user]).output().expect("`id`");
+            let id = String::from_utf8_lossy(&output.stdout).trim().parse().ok();
+            id.unwrap_or_else(|| panic!("there is no user {user}: install {PACKAGE}"))
+        };
+        chown(path, Some(id("-u")), Some(id("-g"))).expect("root may give away");
     }
 
     /// The URL of its first database, without credentials, of which it wants none.
@@ -93,7 +123,7 @@ impl PostgresServer {
         let sockets = format!("unix_socket_directories={}", self.folder.path().display());
         let mut arguments = vec!["-D", &data, "-p", &port, "-c", &sockets];
         arguments.extend(["-c", "listen_addresses=127.0.0.1"]);
-        arguments.extend(self.arguments.iter().map(String::as_str));
+        arguments.extend(self.settings.iter().flat_map(|setting| ["-c", setting]));
         let mut process = start(&find("postgres"), &arguments, self.user);
         let ready = |line: &str| line.contains("ready to accept connections").then_some(());
         process.says(ready).await?;
