@@ -57,7 +57,9 @@ async fn a_refused_connection_is_an_unavailable_store(room: &Room<'_>) {
 async fn a_dead_server_is_an_unavailable_store(room: &mut Room<'_>) {
     // One that sees how its server refuses, and one whose connections are closed.
     let stores = [(room.site.open)(room.site.server.address()), room.open()];
-    for records in &stores {
+    // And one that is not asked for anything meanwhile.
+    let idle = room.open();
+    for records in stores.iter().chain([&idle]) {
         records.get("acme", "things", "a").await.unwrap();
     }
 
@@ -70,6 +72,10 @@ async fn a_dead_server_is_an_unavailable_store(room: &mut Room<'_>) {
     for records in &stores {
         assert_up(records).await;
     }
+    let books = Books::new(&idle);
+    let result = idle.commit(books.booking("b")).await;
+    assert!(applied(&result), "an outage that nobody saw concerns nobody: {result:?}");
+    assert_eq!(books.kept().await.len(), 1);
 }
 
 async fn a_silent_server_is_an_unavailable_store(room: &Room<'_>) {
