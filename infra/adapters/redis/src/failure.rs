@@ -20,6 +20,12 @@ impl Failure {
         Self { message: "the store cannot be read", connected: true, cause: what.into() }
     }
 
+    /// The server evicts records when its memory is full.
+    pub(crate) fn forgetful(policy: &str) -> Self {
+        let cause = format!("maxmemory-policy is {policy}, and must be noeviction");
+        Self { message: "the store refuses to work", connected: true, cause: cause.into() }
+    }
+
     /// The server was silent for too long.
     pub(crate) fn silent(cause: impl StdError + Send + Sync + 'static) -> Self {
         let message = "the store does not answer";

@@ -16,6 +16,7 @@ use redis::{
     aio::{ConnectionLike, MultiplexedConnection, SendError},
     cluster::ClusterClient,
     cluster_async::ClusterConnection,
+    cmd,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -147,7 +148,7 @@ impl Link {
 }
 
 impl Server {
-    async fn connect(&self) -> RedisResult<Wire> {
+    async fn connect(&self) -> Result<Wire, Failure> {
         match self {
             Self::One(client) => {
                 let closed = Arc::new(AtomicBool::new(false));
@@ -161,10 +162,31 @@ impl Server {
                         Ok::<_, SendError>(())
                     });
                 let connection = client.get_multiplexed_async_connection_with_config(&config);
-                Ok(Wire::One { connection: connection.await?, closed })
+                let mut connection = connection.await?;
+                assert_keeps(&mut connection).await?;
+                Ok(Wire::One { connection, closed })
             }
-            Self::Cluster(client) => client.get_async_connection().await.map(Wire::Cluster),
+            Self::Cluster(client) => Ok(Wire::Cluster(client.get_async_connection().await?)),
         }
+    }
+}
+
+/// Refuses a server that forgets what it was told when its memory is full: budgets would be free again. A
+/// server that does not say what it does is trusted.
+async fn assert_keeps(connection: &mut MultiplexedConnection) -> Result<(), Failure> {
+    let memory: String = match cmd("INFO").arg("memory").query_async(connection).await {
+        Ok(memory) => memory,
+        Err(error) => {
+            let failure = Failure::from(error);
+            return if failure.is_connected() { Ok(()) } else { Err(failure) };
+        }
+    };
+    let said = |name: &str| memory.lines().find_map(|line| line.strip_prefix(name));
+    match said("maxmemory_policy:") {
+        Some(policy) if policy != "noeviction" && said("maxmemory:") != Some("0") => {
+            Err(Failure::forgetful(policy))
+        }
+        _ => Ok(()),
     }
 }
 

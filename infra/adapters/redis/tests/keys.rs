@@ -1,7 +1,7 @@
 //! The keys, from the outside.
 #![expect(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error as _, sync::Arc, time::Duration};
 
 use dormouse_core::{
     Code,
@@ -76,4 +76,20 @@ async fn a_server_without_memory_refuses_whole_commits() {
     let page = records.page("acme", "things", Default::default()).await.unwrap();
     assert_eq!(page.len(), 1);
     assert_eq!(page[0].value, "kept");
+}
+
+#[tokio::test]
+async fn a_server_that_forgets_when_it_is_full_is_not_used() {
+    let settings = ["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"];
+    let (server, host) = (RedisServer::start_with(&settings).await, Arc::new(TestHost::new()));
+    let records = RedisRecords::new(&server.url(), Arc::clone(&host) as _).unwrap();
+    let put = || Commit::new("acme", vec![Write::put("things", "a", "")]);
+
+    let error = records.commit(put()).await.unwrap_err();
+
+    assert_eq!(error.code(), Code::StoreUnavailable);
+    assert!(error.source().unwrap().to_string().contains("allkeys-lru"), "{error:?}");
+    let set = cmd("CONFIG").arg("SET").arg("maxmemory-policy").arg("noeviction").to_owned();
+    set.query_async::<()>(&mut look(&server).await).await.unwrap();
+    records.commit(put()).await.unwrap();
 }
