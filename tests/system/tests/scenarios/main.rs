@@ -19,6 +19,7 @@ use crate::{host::Host, stage::Stage};
 mod answers;
 mod budgets;
 mod client;
+mod conversations;
 mod correlation;
 mod disconnects;
 mod endless;
@@ -130,6 +131,13 @@ macro_rules! everywhere {
                 a_budget_is_never_passed_by_two_gateways,
                 a_killed_gateway_loses_no_money,
                 without_its_store_nobody_is_admitted,
+            }
+            conversations {
+                gateways_of_one_store_continue_one_another,
+                of_two_at_once_the_second_is_refused_by_any_gateway,
+                conversations_are_begun_listed_and_forgotten,
+                an_archived_conversation_points_to_its_successor,
+                without_a_session_nothing_is_kept,
             }
             correlation {
                 a_correlation_id_comes_back_and_is_written_down,
