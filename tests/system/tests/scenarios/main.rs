@@ -37,6 +37,7 @@ mod stage;
 mod state;
 mod stores;
 mod streamed_disconnects;
+mod tenants;
 mod tools;
 mod unnoticed;
 mod upstream_errors;
@@ -138,6 +139,11 @@ macro_rules! everywhere {
                 conversations_are_begun_listed_and_forgotten,
                 an_archived_conversation_points_to_its_successor,
                 without_a_session_nothing_is_kept,
+            }
+            tenants {
+                what_holds_differs_from_tenant_to_tenant,
+                a_rate_limit_is_never_passed,
+                files_are_kept_and_named_in_requests,
             }
             correlation {
                 a_correlation_id_comes_back_and_is_written_down,
