@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::reader::{Plain, Reader};
+use super::reader::Reader;
 use crate::{
     Code, Error, Result,
     chat::{Chunk, Event},
@@ -53,8 +53,6 @@ struct FrameReader {
 impl ReadFrame for FrameReader {
     type Frames = sse::Decoder;
 
-    type Plain<'a> = Plain<'a>;
-
     fn frame(&mut self, raw: Bytes, chunks: &mut Vec<Chunk>) -> Result<bool> {
         let frame = Frame::read(&raw);
         let data = frame.data.trim();
@@ -78,14 +76,9 @@ impl ReadFrame for FrameReader {
         Ok(false)
     }
 
-    fn plain(
-        &mut self,
-        plain: Plain<'_>,
-        raw: &Bytes,
-        chunks: &mut Vec<Chunk>,
-    ) -> Option<Result<()>> {
+    fn plain(&mut self, object: &str, raw: &Bytes, chunks: &mut Vec<Chunk>) -> Option<Result<()>> {
         let mut out = Out::default();
-        let read = self.reader.plain(plain, &mut out)?;
+        let read = self.reader.plain(object, &mut out)?;
         Some(read.map(|()| self.tell(out, raw, chunks)))
     }
 

@@ -4,7 +4,6 @@
 
 mod plain;
 
-pub(super) use plain::Plain;
 use serde_json::{Map, Value};
 
 use super::{blocks::Blocks, stop, usage};

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::reader::{Plain, Reader};
+use super::reader::Reader;
 use crate::{
     Code, Error, Result,
     chat::{Chunk, Event},
@@ -19,8 +19,6 @@ pub(super) type AnswerDecoder = Reading<Reader>;
 
 impl ReadFrame for Reader {
     type Frames = sse::Decoder;
-
-    type Plain<'a> = Plain<'a>;
 
     fn frame(&mut self, raw: Bytes, chunks: &mut Vec<Chunk>) -> Result<bool> {
         let frame = Frame::read(&raw);
@@ -38,14 +36,9 @@ impl ReadFrame for Reader {
         read.map(|()| false)
     }
 
-    fn plain(
-        &mut self,
-        plain: Plain<'_>,
-        _: &Bytes,
-        chunks: &mut Vec<Chunk>,
-    ) -> Option<Result<()>> {
+    fn plain(&mut self, object: &str, _: &Bytes, chunks: &mut Vec<Chunk>) -> Option<Result<()>> {
         let mut events = Vec::new();
-        self.plain(plain, &mut events)?;
+        self.plain(object, &mut events)?;
         if !events.is_empty() {
             chunks.push(Chunk { events, verbatim: None });
         }

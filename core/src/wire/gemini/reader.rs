@@ -10,7 +10,6 @@ mod plain;
 
 use std::collections::BTreeMap;
 
-pub(super) use plain::Plain;
 use serde_json::{Map, Value, json};
 
 use super::{SIGNATURE, error, usage::Counts};

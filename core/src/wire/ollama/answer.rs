@@ -7,7 +7,6 @@
 mod plain;
 
 use bytes::Bytes;
-use plain::Plain;
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -26,8 +25,6 @@ pub(super) type AnswerDecoder = Reading<Reader>;
 impl ReadFrame for Reader {
     type Frames = ndjson::Decoder;
 
-    type Plain<'a> = Plain<'a>;
-
     fn frame(&mut self, line: Bytes, chunks: &mut Vec<Chunk>) -> Result<bool> {
         let object = serde_json::from_slice(&line).map_err(unreadable)?;
         let mut events = Vec::new();
@@ -36,14 +33,9 @@ impl ReadFrame for Reader {
         Ok(self.sequence.is_none())
     }
 
-    fn plain(
-        &mut self,
-        plain: Plain<'_>,
-        _: &Bytes,
-        chunks: &mut Vec<Chunk>,
-    ) -> Option<Result<()>> {
+    fn plain(&mut self, object: &str, _: &Bytes, chunks: &mut Vec<Chunk>) -> Option<Result<()>> {
         let mut events = Vec::new();
-        self.plain(plain, &mut events)?;
+        self.plain(object, &mut events)?;
         chunks.push(Chunk { events, verbatim: None });
         Some(Ok(()))
     }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::chunk::{Plain, Reader, Shape};
+use super::chunk::{Reader, Shape};
 use crate::{
     Code, Error, Result,
     chat::{Chunk, Dialect, Event, Source},
@@ -56,8 +56,6 @@ struct FrameReader {
 impl ReadFrame for FrameReader {
     type Frames = sse::Decoder;
 
-    type Plain<'a> = Plain<'a>;
-
     fn frame(&mut self, raw: Bytes, chunks: &mut Vec<Chunk>) -> Result<bool> {
         let frame = Frame::read(&raw);
         let data = frame.data.trim();
@@ -91,14 +89,9 @@ impl ReadFrame for FrameReader {
         Ok(false)
     }
 
-    fn plain(
-        &mut self,
-        plain: Plain<'_>,
-        raw: &Bytes,
-        chunks: &mut Vec<Chunk>,
-    ) -> Option<Result<()>> {
+    fn plain(&mut self, object: &str, raw: &Bytes, chunks: &mut Vec<Chunk>) -> Option<Result<()>> {
         let mut out = Out::default();
-        let read = self.reader.plain(plain, &mut out)?;
+        let read = self.reader.plain(object, &mut out)?;
         Some(read.map(|()| {
             let verbatim = self.passes(&out).then(|| raw.clone());
             if !out.events.is_empty() || verbatim.is_some() {

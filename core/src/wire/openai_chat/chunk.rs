@@ -6,7 +6,7 @@ mod plain;
 
 use std::collections::BTreeMap;
 
-pub(super) use plain::Plain;
+use plain::Around;
 use serde_json::{Map, Value};
 
 use super::{
@@ -40,6 +40,8 @@ pub(super) struct Reader {
     choices: BTreeMap<u32, Assembly>,
     /// The fields about the whole answer, as they were last told.
     told: Map<String, Value>,
+    /// What the last plain chunk said beside its choice, until more is told.
+    around: Option<Around>,
     /// Whether the provider itself reported usage.
     reported: bool,
 }
@@ -58,6 +60,7 @@ impl Reader {
         shape: Shape,
         out: &mut Out,
     ) -> Result<()> {
+        self.around = None;
         if object.get("error").is_some_and(|error| !error.is_null()) {
             return Err(failure::decode_streamed(object));
         }

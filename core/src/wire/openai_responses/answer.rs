@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::reader::{Plain, Reader};
+use super::reader::Reader;
 use crate::{
     Code, Error, Result,
     chat::{Chunk, Event},
@@ -59,8 +59,6 @@ struct FrameReader {
 impl ReadFrame for FrameReader {
     type Frames = sse::Decoder;
 
-    type Plain<'a> = Plain<'a>;
-
     fn frame(&mut self, raw: Bytes, chunks: &mut Vec<Chunk>) -> Result<bool> {
         let frame = Frame::read(&raw);
         let data = frame.data.trim();
@@ -82,14 +80,9 @@ impl ReadFrame for FrameReader {
         Ok(self.reader.finished)
     }
 
-    fn plain(
-        &mut self,
-        plain: Plain<'_>,
-        raw: &Bytes,
-        chunks: &mut Vec<Chunk>,
-    ) -> Option<Result<()>> {
+    fn plain(&mut self, object: &str, raw: &Bytes, chunks: &mut Vec<Chunk>) -> Option<Result<()>> {
         let mut events = Vec::new();
-        let read = self.reader.plain(plain, &mut events)?;
+        let read = self.reader.plain(object, &mut events)?;
         Some(self.tell(events, read, raw, chunks))
     }
 

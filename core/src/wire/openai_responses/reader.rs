@@ -7,7 +7,6 @@ mod plain;
 
 use std::borrow::Cow;
 
-pub(super) use plain::Plain;
 use serde_json::{Map, Value, json};
 
 use super::{

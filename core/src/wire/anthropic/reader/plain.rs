@@ -11,7 +11,7 @@ use crate::{
 /// A `content_block_delta` with something that is said, thought or called.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in super::super) struct Plain<'a> {
+struct Plain<'a> {
     #[serde(borrow, rename = "type")]
     kind: Text<'a>,
     index: u64,
@@ -34,11 +34,8 @@ struct Delta<'a> {
 
 impl Reader {
     /// Takes the next event if it is a plain one. `None`: it is not, and nothing was taken.
-    pub(in super::super) fn plain(
-        &mut self,
-        plain: Plain<'_>,
-        out: &mut Out,
-    ) -> Option<Result<()>> {
+    pub(in super::super) fn plain(&mut self, object: &str, out: &mut Out) -> Option<Result<()>> {
+        let plain: Plain<'_> = serde_json::from_str(object).ok()?;
         let Plain { kind, index, delta } = plain;
         if kind.0 != "content_block_delta" || !self.started || self.finished {
             return None;
@@ -68,7 +65,7 @@ mod tests {
 
     fn plain(reader: &mut Reader, data: &str) -> Option<usize> {
         let mut out = Out::default();
-        reader.plain(serde_json::from_str(data).ok()?, &mut out)?.unwrap();
+        reader.plain(data, &mut out)?.unwrap();
         Some(out.events.len())
     }
 

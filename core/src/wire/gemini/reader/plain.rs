@@ -12,7 +12,7 @@ use crate::{
 /// An object without a reason to end, a call or a signature.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in super::super) struct Plain<'a> {
+struct Plain<'a> {
     #[serde(borrow)]
     candidates: [Candidate<'a>; 1],
     usage_metadata: Option<Counts>,
@@ -54,11 +54,8 @@ struct Part<'a> {
 
 impl Reader {
     /// Takes the next object if it is a plain one. `None`: it is not, and nothing was taken.
-    pub(in super::super) fn plain(
-        &mut self,
-        plain: Plain<'_>,
-        events: &mut Vec<Event>,
-    ) -> Option<()> {
+    pub(in super::super) fn plain(&mut self, object: &str, events: &mut Vec<Event>) -> Option<()> {
+        let plain: Plain<'_> = serde_json::from_str(object).ok()?;
         let Plain { candidates: [candidate], usage_metadata, response_id, .. } = plain;
         let Candidate { index, content: Content { parts: [part], .. }, .. } = candidate;
         let choice = self.choices.get_mut(&index).filter(|_| self.started)?;
@@ -78,7 +75,7 @@ mod tests {
 
     fn plain(reader: &mut Reader, data: &str) -> Option<usize> {
         let mut events = Vec::new();
-        reader.plain(serde_json::from_str(data).ok()?, &mut events)?;
+        reader.plain(data, &mut events)?;
         Some(events.len())
     }
 

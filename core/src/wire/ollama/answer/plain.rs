@@ -12,7 +12,7 @@ use crate::{
 /// An object that is not the last one, and without calls.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in super::super) struct Plain<'a> {
+struct Plain<'a> {
     #[serde(rename = "model")]
     _model: Option<Skipped>,
     #[serde(rename = "created_at")]
@@ -35,7 +35,8 @@ struct Message<'a> {
 
 impl Reader {
     /// Takes the next object if it is a plain one. `None`: it is not, and nothing was taken.
-    pub(super) fn plain(&mut self, plain: Plain<'_>, events: &mut Vec<Event>) -> Option<()> {
+    pub(super) fn plain(&mut self, object: &str, events: &mut Vec<Event>) -> Option<()> {
+        let plain: Plain<'_> = serde_json::from_str(object).ok()?;
         let Plain { message: Message { content, thinking, .. }, done, .. } = plain;
         let sequence = self.sequence.as_mut().filter(|_| self.started && !done)?;
         for (voice, text) in [(Voice::Reasoning, thinking), (Voice::Text, content)] {
@@ -53,7 +54,7 @@ mod tests {
 
     fn plain(reader: &mut Reader, data: &str) -> Option<usize> {
         let mut events = Vec::new();
-        reader.plain(serde_json::from_str(data).ok()?, &mut events)?;
+        reader.plain(data, &mut events)?;
         Some(events.len())
     }
 

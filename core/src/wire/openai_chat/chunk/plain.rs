@@ -13,7 +13,7 @@ use crate::{
 /// A field of any other name makes a chunk unusual, and so does a field that comes twice.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in super::super) struct Plain<'a> {
+struct Plain<'a> {
     #[serde(rename = "id")]
     _id: Option<Skipped>,
     #[serde(rename = "object")]
@@ -88,22 +88,19 @@ struct Function<'a> {
 
 impl Reader {
     /// Takes the next object if it is a plain one. `None`: it is not, and nothing was taken.
-    pub(in super::super) fn plain(
-        &mut self,
-        plain: Plain<'_>,
-        out: &mut Out,
-    ) -> Option<Result<()>> {
+    pub(in super::super) fn plain(&mut self, object: &str, out: &mut Out) -> Option<Result<()>> {
         if !self.started || self.dialect != Dialect::OpenAiChat {
             return None;
         }
-        let Plain { system_fingerprint, service_tier, choices: [choice], .. } = plain;
+        let choice = match self.around.as_ref().and_then(|around| around.within(object)) {
+            Some(choice) => choice,
+            None => self.alone(object)?,
+        };
         let Choice { index, delta: Delta { content, reasoning_content, tool_calls, .. }, .. } =
             choice;
-        let told = self.was_told("system_fingerprint", system_fingerprint)
-            && self.was_told("service_tier", service_tier);
         let function =
             |[call]: &[Call<'_>; 1]| call.kind.as_ref().is_none_or(|it| it.0 == "function");
-        if !told || !tool_calls.as_ref().is_none_or(function) {
+        if !tool_calls.as_ref().is_none_or(function) {
             return None;
         }
         let assembly = self.choices.get_mut(&index).filter(|choice| !choice.finished())?;
@@ -119,11 +116,63 @@ impl Reader {
         }))
     }
 
+    /// The choice of a chunk that says nothing else.
+    fn alone<'a>(&mut self, object: &'a str) -> Option<Choice<'a>> {
+        let plain: Plain<'_> = serde_json::from_str(object).ok()?;
+        let Plain { system_fingerprint, service_tier, choices: [choice], .. } = plain;
+        let told = self.was_told("system_fingerprint", system_fingerprint)
+            && self.was_told("service_tier", service_tier);
+        if !told {
+            return None;
+        }
+        if self.around.is_none() {
+            self.around = Around::of(object);
+        }
+        Some(choice)
+    }
+
     fn was_told(&self, field: &str, value: Option<Text<'_>>) -> bool {
         value.is_none_or(|value| {
             self.told.get(field).and_then(|told| told.as_str()) == Some(&*value.0)
         })
     }
+}
+
+/// The text around the choices of a plain chunk. Where it comes again nothing of it needs to be read, as
+/// long as nothing was told since.
+#[derive(Debug)]
+pub(super) struct Around {
+    before: String,
+    behind: String,
+}
+
+impl Around {
+    /// `None`: the choices are not easily found.
+    fn of(object: &str) -> Option<Self> {
+        let (before, _) = object.split_once(CHOICES)?;
+        // Within another object it would be the field of that.
+        if before.rfind('{') != Some(0) {
+            return None;
+        }
+        let (before, rest) = object.split_at_checked(before.len() + CHOICES.len())?;
+        let (_, behind) = first(rest)?;
+        Some(Self { before: before.to_owned(), behind: behind.to_owned() })
+    }
+
+    /// The choice of a chunk that says the same around it.
+    fn within<'a>(&self, object: &'a str) -> Option<Choice<'a>> {
+        let (choice, behind) = first(object.strip_prefix(self.before.as_str())?)?;
+        (behind == self.behind).then_some(choice)
+    }
+}
+
+const CHOICES: &str = "\"choices\":";
+
+/// The only choice in the list that `text` begins with, and what follows the list.
+fn first(text: &str) -> Option<(Choice<'_>, &str)> {
+    let mut lists = serde_json::Deserializer::from_str(text).into_iter::<[Choice<'_>; 1]>();
+    let [choice] = lists.next()?.ok()?;
+    Some((choice, text.get(lists.byte_offset()..)?))
 }
 
 #[cfg(test)]
@@ -153,7 +202,7 @@ mod tests {
 
     fn plain(reader: &mut Reader, data: &str) -> Option<(Vec<Event>, bool)> {
         let mut out = Out::default();
-        reader.plain(serde_json::from_str(data).ok()?, &mut out)?.unwrap();
+        reader.plain(data, &mut out)?.unwrap();
         Some((out.events, out.inexact))
     }
 
@@ -179,6 +228,33 @@ mod tests {
                 r#"{"choices":[{"index":0,"delta":{"content":"."},"finish_reason":"stop"}]}"#;
             assert_eq!(read(&mut one, last), read(&mut other, last), "{data}");
         }
+    }
+
+    #[test]
+    fn what_stands_around_the_choices_must_be_what_was_told_last() {
+        let chunk = |head: &str, text: &str, tail: &str| {
+            format!(r#"{{{head}"choices":[{{"index":0,"delta":{{"content":"{text}"}}}}]{tail}}}"#)
+        };
+        let (head, tail) = (r#""id":"1","system_fingerprint":"f","#, r#","usage":null"#);
+        let mut reader = begun();
+        for text in ["a", "b]}", "c"] {
+            assert!(plain(&mut reader, &chunk(head, text, tail)).is_some());
+        }
+        let around = reader.around.as_ref().unwrap();
+        assert!(around.within(&chunk(head, "d", tail)).is_some());
+        for (head, tail) in [
+            (r#""id":"2","system_fingerprint":"f","#, tail),
+            (head, r#","usage":{}"#),
+            (head, r#","usage":null,"usage":null"#),
+            (head, ""),
+        ] {
+            assert!(around.within(&chunk(head, "d", tail)).is_none());
+        }
+        assert_eq!(plain(&mut reader, &chunk(head, "d", r#","usage":{}"#)), None);
+        read(&mut reader, &chunk(r#""system_fingerprint":"g","#, "e", ""));
+        assert_eq!(plain(&mut reader, &chunk(head, "f", tail)), None, "another is told again");
+        let inner = r#"{"id":{"choices":[{"delta":{}}]},"choices":[{"delta":{}}]}"#;
+        assert!(Around::of(inner).is_none());
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::{
 /// A `response.….delta`. Its kinds are told apart where they are read.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in super::super) struct Plain<'a> {
+struct Plain<'a> {
     #[serde(borrow, rename = "type")]
     kind: Text<'a>,
     #[serde(rename = "sequence_number")]
@@ -39,9 +39,10 @@ impl Reader {
     /// Takes the next event if it is a plain one. `None`: it is not, and nothing was taken.
     pub(in super::super) fn plain(
         &mut self,
-        plain: Plain<'_>,
+        object: &str,
         out: &mut Vec<Event>,
     ) -> Option<Result<()>> {
+        let plain: Plain<'_> = serde_json::from_str(object).ok()?;
         let Plain { kind, item_id, output_index, content_index, summary_index, delta, .. } = plain;
         if !self.started || self.finished {
             return None;
@@ -109,7 +110,7 @@ mod tests {
 
     fn plain(reader: &mut Reader, data: &str) -> Option<usize> {
         let mut out = Vec::new();
-        reader.plain(serde_json::from_str(data).ok()?, &mut out)?.unwrap();
+        reader.plain(data, &mut out)?.unwrap();
         Some(out.len())
     }
 
