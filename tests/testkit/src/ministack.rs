@@ -8,6 +8,10 @@ use std::{
 };
 
 use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::process::Process;
 
@@ -25,7 +29,7 @@ impl MiniStack {
     /// What it takes as its secret; it takes any.
     pub const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
     /// A region that it knows.
-    pub const REGION: &str = "eu-central-1";
+    pub const REGION: &str = "us-east-1";
 
     /// Starts a server on a free port of the loopback interface, with nothing in it.
     ///
@@ -49,6 +53,22 @@ impl MiniStack {
         process.address().await;
         let endpoint = format!("http://127.0.0.1:{port}");
         Self { _process: process, _folder: folder, endpoint }
+    }
+
+    /// Makes a bucket.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    pub async fn make_bucket(&self, name: &str) {
+        let host = self.endpoint.trim_start_matches("http://");
+        let mut server = TcpStream::connect(host).await.expect("the server listens");
+        let request = format!(
+            "PUT /{name} HTTP/1.1\r\nhost: {host}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        );
+        server.write_all(request.as_bytes()).await.expect("the server reads");
+        let mut answer = String::new();
+        server.read_to_string(&mut answer).await.expect("the server answers");
+        assert!(answer.starts_with("HTTP/1.1 200"), "the bucket cannot be made: {answer}");
     }
 
     /// Where it listens: `http://127.0.0.1:` and its port.
