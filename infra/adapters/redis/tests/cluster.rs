@@ -1,7 +1,7 @@
 //! A Redis cluster as a store.
 #![expect(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 
-use std::{sync::Arc, time::Duration};
+use std::{net::TcpListener, sync::Arc, time::Duration};
 
 use dormouse_core::ports::{Commit, Records, Write};
 use dormouse_redis::RedisRecords;
@@ -17,15 +17,19 @@ const NODES: usize = 3;
 
 struct Node {
     server: RedisServer,
+    /// The port on which nodes talk to each other.
+    bus: u16,
     client: MultiplexedConnection,
 }
 
 impl Node {
     async fn start() -> Self {
-        let server = RedisServer::start_with(&["--cluster-enabled", "yes"]).await;
+        let bus = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let settings = ["--cluster-enabled", "yes", "--cluster-port", &bus.to_string()];
+        let server = RedisServer::start_with(&settings).await;
         let client = redis::Client::open(server.url()).unwrap();
         let client = client.get_multiplexed_async_connection().await.unwrap();
-        Self { server, client }
+        Self { server, bus, client }
     }
 
     async fn ask<T: FromRedisValue>(&mut self, words: &str) -> T {
@@ -48,10 +52,11 @@ async fn cluster() -> Vec<Node> {
         let _: () = node.ask(&format!("CLUSTER SET-CONFIG-EPOCH {}", number + 1)).await;
         nodes.push(node);
     }
-    let addresses: Vec<_> = nodes.iter().map(|node| node.server.address()).collect();
+    let addresses: Vec<_> = nodes.iter().map(|node| (node.server.address(), node.bus)).collect();
     for node in &mut nodes {
-        for other in &addresses {
-            let _: () = node.ask(&format!("CLUSTER MEET {} {}", other.ip(), other.port())).await;
+        for (other, bus) in &addresses {
+            let (ip, port) = (other.ip(), other.port());
+            let _: () = node.ask(&format!("CLUSTER MEET {ip} {port} {bus}")).await;
         }
     }
     for node in &mut nodes {

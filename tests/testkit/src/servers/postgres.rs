@@ -65,7 +65,7 @@ impl PostgresServer {
         let folder = TempDir::new().expect("a temporary folder");
         let root = fs::metadata(folder.path()).is_ok_and(|folder| folder.uid() == 0);
         let user = root.then_some(USER);
-        let server = Self { folder, port: free_port(), settings: Vec::new(), user, process: None };
+        let server = Self { folder, port: 0, settings: Vec::new(), user, process: None };
         server.give(server.folder.path());
         server
     }
@@ -74,6 +74,8 @@ impl PostgresServer {
     async fn begin(mut self, settings: &[&str]) -> Self {
         self.settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
         self.make().await;
+        // Late, so that nobody else takes it meanwhile.
+        self.port = free_port();
         self.restart().await;
         self
     }
