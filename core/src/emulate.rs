@@ -16,6 +16,7 @@ mod reask;
 mod stage;
 
 pub use constrain::{Constraints, MAX_GRAMMAR_BYTES};
+pub use reask::ask_again;
 pub use stage::Stage;
 
 use crate::{

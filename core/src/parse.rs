@@ -29,7 +29,7 @@ mod rewrite;
 
 pub use calls::{CallOptions, MAX_CALL_BYTES, PrintedCalls};
 pub use flaw::Flaw;
-pub use mend::MendedCalls;
+pub use mend::{Flawed, MendedCalls};
 pub(crate) use offered::{CUSTOM_INPUT, schema};
 pub use reasoning::{ReasoningMarks, ReasoningTags};
 pub use rewrite::{CallIds, Rewritten};

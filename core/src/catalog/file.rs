@@ -126,8 +126,8 @@ object! {
         /// Whether it calls tools by itself; with false, calls are read from its text. Default: true.
         default native_tools: bool = true,
         /// Whether calls that it prints as text, though it has tools, are made real calls, and arguments
-        /// that are no JSON are mended. Default: true of models of this machine and of Ollama's, else
-        /// false.
+        /// that are no JSON are mended, or asked for once more. Default: true of models of this machine
+        /// and of Ollama's, else false.
         optional rescue_tools: bool,
         /// What it costs. Default: what its provider's models cost; else it is free.
         optional price: Amounts,

@@ -65,7 +65,8 @@ pub struct Facts {
     /// calls are read from its text.
     pub native_tools: bool,
     /// Whether calls that it prints as text, though it has tools, are made real calls, and arguments
-    /// that are no JSON are mended. `None`: where models are of the kind that does so.
+    /// that are no JSON are mended, or asked for once more. `None`: where models are of the kind that
+    /// does so.
     pub rescue_tools: Option<bool>,
     /// `None`: it is free.
     pub price: Option<Price>,

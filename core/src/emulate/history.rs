@@ -88,7 +88,7 @@ fn say(parts: &mut Vec<Part>, part: &Part) {
 }
 
 /// A call as the model should have written it. The arguments keep their bytes.
-fn call(name: &str, arguments: &str) -> String {
+pub(super) fn call(name: &str, arguments: &str) -> String {
     let name = Value::from(name);
     let arguments = match arguments.trim() {
         "" => "{}".to_owned(),

@@ -1,20 +1,38 @@
 //! Asking once more, when a call was not right.
 
+use super::history;
 use crate::{
     chat::{Message, Request, Role},
-    parse::Flaw,
+    parse::{Flaw, Flawed},
 };
+
+/// The same request, of a model that has tools, with what it said and the call that was flawed.
+pub fn ask_again(request: &Request, said: &str, call: &Flawed) -> Request {
+    let tools = request.tools.iter().map(|tool| tool.name.clone());
+    let tools: Vec<String> = tools.filter(|name| !name.is_empty()).collect();
+    let printed = history::call(&call.name, &call.arguments);
+    let answer = if said.is_empty() { printed } else { format!("{said}\n{printed}") };
+    let mut request = request.clone();
+    request.original = None;
+    again(request, &answer, &call.flaw, &tools)
+}
 
 /// The same request, with the flawed answer and what is wrong with it.
 pub(super) fn again(mut request: Request, answer: &str, flaw: &Flaw, tools: &[String]) -> Request {
     request.messages.push(Message::text(Role::Assistant, answer));
-    request.messages.push(Message::text(Role::User, complaint(flaw, tools)));
+    let wanted = if request.tools.is_empty() {
+        "Write the whole <tool_call> again, correctly."
+    } else {
+        "Call the tool again, correctly."
+    };
+    let complaint = format!("{} The call was not made. {wanted}", complaint(flaw, tools));
+    request.messages.push(Message::text(Role::User, complaint));
     request
 }
 
-/// What is wrong, and what to do about it, for the model to read.
+/// What is wrong, for the model to read.
 fn complaint(flaw: &Flaw, tools: &[String]) -> String {
-    let wrong = match flaw {
+    match flaw {
         Flaw::UnknownTool { name } => {
             format!("There is no tool `{name}`. The tools are: {}.", tools.join(", "))
         }
@@ -29,6 +47,5 @@ fn complaint(flaw: &Flaw, tools: &[String]) -> String {
             format!("In your call of `{tool}` the argument `{field}` must be of type {expected}.")
         }
         Flaw::NoCall => "You did not call a tool, but a call is needed here.".into(),
-    };
-    format!("{wrong} The call was not made. Write the whole <tool_call> again, correctly.")
+    }
 }

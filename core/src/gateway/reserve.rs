@@ -56,7 +56,7 @@ impl Claim {
         load: Load,
         correlation_id: Option<String>,
     ) -> Self {
-        let load = if candidate.emulates_tools { load.asked_again(candidate) } else { load };
+        let load = if candidate.may_ask_again() { load.asked_again(candidate) } else { load };
         let Load { operation, text_bytes, input_tokens, answers, max_output_tokens, .. } = load;
         // What moderates is free wherever it is offered, and no token prices apply to it.
         let price = candidate.price.filter(|_| operation != Operation::Moderation);

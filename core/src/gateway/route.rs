@@ -193,6 +193,11 @@ impl Candidate {
         }
     }
 
+    /// Whether a flawed call may be asked for once more, as part of the same call.
+    pub(super) fn may_ask_again(&self) -> bool {
+        self.emulates_tools || self.rescues_tools
+    }
+
     /// What is done about the tools of a request.
     pub(super) fn tools<'a>(&self, host: &'a Arc<dyn Host>) -> Tools<'a> {
         match (self.emulates_tools, self.rescues_tools) {

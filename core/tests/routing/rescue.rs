@@ -125,6 +125,55 @@ data: [DONE]
     }
 }
 
+/// A stream of one call with these arguments, and of ten tokens read and one written.
+fn calls(arguments: &str) -> Reply {
+    let function = json!({ "name": "bash", "arguments": arguments });
+    let call = json!([{ "index": 0, "id": "c1", "type": "function", "function": function }]);
+    let said = json!({ "id": "a", "model": "m", "choices": [{ "index": 0, "delta": { "role": "assistant", "content": "I look.", "tool_calls": call } }] });
+    let end = json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "tool_calls" }] });
+    let usage = json!({ "choices": [], "usage": { "prompt_tokens": 10, "completion_tokens": 1 } });
+    let stream = format!("data: {said}\n\ndata: {end}\n\ndata: {usage}\n\ndata: [DONE]\n\n");
+    Reply::Sends(stream.leak())
+}
+
+const HOPELESS: &str = r#"{"command": ls, "#;
+
+#[tokio::test]
+async fn a_call_that_is_beyond_mending_is_asked_for_once_more_and_both_are_paid_for() {
+    let bench = Bench::new(CATALOG);
+    bench.script("one", [calls(HOPELESS), calls(r#"{"command":"ls"}"#)]);
+
+    let whole = asked(&bench, question("small")).await;
+
+    let choice = &whole.choices[&0];
+    let [Part::Text { .. }, Part::Text { .. }, Part::ToolCall { arguments, .. }] = &*choice.parts
+    else {
+        panic!("{:?}", choice.parts)
+    };
+    assert_eq!(arguments, r#"{"command":"ls"}"#);
+    let usage = whole.usage.unwrap();
+    assert_eq!((usage.input, usage.output), (20, 2), "each answer reports 10 and 1");
+    let sent = bench.calls();
+    assert_eq!(sent.len(), 2);
+    let again = &sent[1].body;
+    assert_eq!(again["tools"], sent[0].body["tools"]);
+    let complaint = again["messages"][2]["content"].as_str().unwrap();
+    assert!(complaint.starts_with("The arguments of your call of `bash` are not valid JSON."));
+    assert!(complaint.ends_with("Call the tool again, correctly."), "{complaint}");
+    let [receipt] = bench.receipts().await.try_into().unwrap();
+    assert_eq!((receipt.usage.input, receipt.usage.output), (20, 2));
+}
+
+#[tokio::test]
+async fn a_call_that_stays_beyond_mending_is_told_as_it_is() {
+    let bench = Bench::new(CATALOG);
+    bench.script("one", [calls(HOPELESS), calls(HOPELESS)]);
+    let whole = asked(&bench, question("small")).await;
+    let told = whole.choices[&0].parts.last().unwrap();
+    assert!(matches!(told, Part::ToolCall { arguments, .. } if arguments == HOPELESS), "{told:?}");
+    assert_eq!(bench.calls().len(), 2, "it is asked for once");
+}
+
 #[tokio::test]
 async fn a_whole_answer_with_nothing_to_rescue_keeps_its_bytes() {
     let body = json!({

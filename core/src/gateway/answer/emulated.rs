@@ -92,7 +92,7 @@ where
 }
 
 /// The usage of an answer whose provider did not tell.
-const UNKNOWN: Usage = Usage {
+pub(super) const UNKNOWN: Usage = Usage {
     input: 0,
     cached_input: 0,
     cache_write: 0,
@@ -115,7 +115,7 @@ fn take_usage(chunk: &mut Chunk, usage: &mut Option<Usage>) -> bool {
 }
 
 /// The counts so far, and those of the answer that was asked for again.
-fn counted(usage: Option<Usage>, before: Option<Usage>) -> Event {
+pub(super) fn counted(usage: Option<Usage>, before: Option<Usage>) -> Event {
     let now = usage.unwrap_or_default();
     let Some(before) = before else { return Event::Usage(now) };
     // Whoever told nothing of the first answer has read about as much as for the second.
