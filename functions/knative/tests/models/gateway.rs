@@ -152,7 +152,8 @@ impl Gateway {
             .method(method)
             .uri(format!("{}{path}", self.url))
             .header(AUTHORIZATION, format!("Bearer {KEY}"))
-            .header("x-session-id", "a conversation")
+            // An agent's: many of its requests may run at once.
+            .header("x-claude-code-session-id", "a conversation")
             .body(Bytes::from(body))
             .unwrap();
         timeout(PATIENCE, self.http.send(request)).await.expect("an answer").unwrap()
