@@ -2,7 +2,7 @@
 //! provider's health is judged by it.
 
 use super::{
-    Gateway, Origin,
+    Gateway, Origin, attach,
     route::{self, Candidate, Destination},
 };
 use crate::{
@@ -23,25 +23,27 @@ impl Gateway {
     ///
     /// # Errors
     ///
-    /// The provider's own refusal of the request.
+    /// The provider's own refusal of the request, and [`NotFound`](crate::Code::NotFound) for a file that it
+    /// names and that is not there.
     pub async fn count_input(
         &self,
         caller: &Caller,
-        request: &Request,
+        mut request: Request,
         origin: &Origin,
     ) -> Result<(u64, Source)> {
+        attach::attach(self, &caller.tenant, &mut request).await?;
         let effective = self.tenants.of(&caller.tenant).await?;
-        let route = match route::route(self, request, origin, &effective.config).await {
+        let route = match route::route(self, &request, origin, &effective.config).await {
             Ok(route) => Some(route),
             Err(error) => unknown(&error),
         };
         let counted = match route.as_ref().and_then(route::Route::first) {
-            Some(candidate) => self.ask_for_count(candidate, request).await?,
+            Some(candidate) => self.ask_for_count(candidate, &request).await?,
             None => None,
         };
         Ok(match counted {
             Some(count) => (count, Source::Counted),
-            None => (estimate_input(request), Source::Estimated),
+            None => (estimate_input(&request), Source::Estimated),
         })
     }
 

@@ -31,7 +31,7 @@ pub(crate) async fn count(
     let body = body::read(&gateway, body).await?;
     let request = answer::format(dialect)?.decode_request(&headers, &body)?;
     let origin = Origin { route, ..Origin::default() };
-    let (tokens, source) = gateway.count_input(&caller, &request, &origin).await?;
+    let (tokens, source) = gateway.count_input(&caller, request, &origin).await?;
     let source = match source {
         Source::Reported | Source::Counted => "counted",
         Source::Estimated => "estimated",

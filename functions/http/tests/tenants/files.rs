@@ -254,6 +254,13 @@ async fn another_tenants_file_cannot_be_named_and_a_providers_own_can() {
     };
     let reply = other.ask(&Method::POST, "/v1/chat/completions", named(&id)).await;
     assert_eq!((reply.status.as_u16(), &reply.json()["error"]["code"]), (404, &json!("not_found")));
+    let source = json!({ "type": "file", "file_id": id });
+    let content = json!([{ "type": "document", "source": source }]);
+    let body = json!({ "model": "m", "messages": [{ "role": "user", "content": content }] });
+    let counted = other.ask(&Method::POST, "/v1/messages/count_tokens", body.clone()).await;
+    assert_eq!(counted.status, 404, "{counted:?}");
+    let counted = acme.ask(&Method::POST, "/v1/messages/count_tokens", body).await;
+    assert_eq!(counted.status, 200, "{counted:?}");
     let theirs = named("file-abc123");
     let reply = other.ask(&Method::POST, "/v1/chat/completions", theirs.clone()).await;
     assert_eq!(reply.status, 200, "{reply:?}");
