@@ -45,6 +45,8 @@ pub struct Opened {
     pub(super) expires_at: Timestamp,
     /// The record of its name, where that does not yet point here.
     pub(super) name: Option<Place>,
+    /// The record of its name, where it was found by that.
+    pub(super) pointer: Option<Place>,
     /// Whether all that was said comes with each request.
     pub(super) by_agent: bool,
     pub(super) policy: Policy,

@@ -85,7 +85,10 @@ impl Conversations {
             let opened = self.opened(&record, policy)?;
             match &opened.session.successor {
                 Some(successor) => id.clone_from(successor),
-                None => return Ok(opened),
+                None => {
+                    let pointer = Some(Place::At(pointer.version));
+                    return Ok(Opened { pointer, ..opened });
+                }
             }
         }
         Ok(unborn(Place::At(pointer.version)))
@@ -103,10 +106,18 @@ impl Conversations {
             place: Place::Absent,
             expires_at: now,
             name: pointer,
+            pointer: None,
             by_agent: false,
             policy: policy.clone(),
             lifetime: self.lifetime(policy),
         }
+    }
+
+    /// One that is yet to begin and takes the name of `opened`, if that was found by its name.
+    pub(crate) fn anew(&self, opened: &Opened) -> Option<Opened> {
+        let name = opened.session.name.as_deref().zip(opened.pointer)?;
+        let unborn = self.unborn(Some(name), &opened.policy);
+        Some(Opened { by_agent: opened.by_agent, ..unborn })
     }
 
     fn opened(&self, record: &Record, policy: &Policy) -> Result<Opened> {
@@ -117,6 +128,7 @@ impl Conversations {
             place: Place::At(record.version),
             expires_at: record.expires_at.unwrap_or(Write::LATEST_EXPIRY),
             name: None,
+            pointer: None,
             by_agent: false,
             policy: policy.clone(),
             lifetime: self.lifetime(policy),

@@ -147,15 +147,16 @@ pub(super) async fn recall(
     let model = room::model(gateway, caller, &opened, (request, origin)).await?;
     let opened = match &model {
         Some(model) if compact::is_due(&opened, model.window) => {
-            let with = (request.model.as_str(), model.window);
-            Box::pin(compact::before_answer(gateway, caller, opened, with, origin)).await?
+            let compacted = compact::before_answer(gateway, caller, opened, &request.model, origin);
+            Box::pin(compacted).await?
         }
         _ => opened,
     };
     continued(gateway, caller, opened, request, model).await.map(Some)
 }
 
-/// An agent's conversation, if the request begins it or goes on from it.
+/// An agent's conversation, if the request begins it or goes on from it, or another in its place if the
+/// request says more than it.
 fn followed(
     gateway: &Gateway,
     caller: &Caller,
@@ -163,9 +164,13 @@ fn followed(
     request: &Request,
 ) -> Option<Arc<Conversing>> {
     let (system, said) = parts(request);
-    if opened.session().turns > 0 && !opened.is_continued_by(said) {
-        return None;
-    }
+    let opened = match opened.session().turns {
+        0 => opened,
+        _ if opened.is_continued_by(said) => opened,
+        // What was kept was a request aside, or what the agent has given up.
+        _ if said.len() > kept(&opened) => gateway.conversations.anew(&opened)?,
+        _ => return None,
+    };
     let asked = beyond(&opened, said);
     if let Err(error) = check_length(&opened, &asked) {
         tracing::debug!(error = &error as &dyn std::error::Error, "not kept any further");
@@ -259,8 +264,12 @@ fn parts(request: &Request) -> (&[Message], &[Message]) {
 
 /// What is said beyond what was said before.
 fn beyond(opened: &Opened, said: &[Message]) -> Vec<Message> {
-    let known = usize::try_from(opened.session().messages).unwrap_or(usize::MAX);
-    said.get(known..).unwrap_or_default().to_vec()
+    said.get(kept(opened)..).unwrap_or_default().to_vec()
+}
+
+/// How many messages are kept.
+fn kept(opened: &Opened) -> usize {
+    usize::try_from(opened.session().messages).unwrap_or(usize::MAX)
 }
 
 fn told(system: &[Message], turns: &[Turn], asked: &[Message], dialect: Dialect) -> Vec<Message> {

@@ -32,12 +32,26 @@ async fn what_an_agent_sends_goes_on_as_it_is_and_is_kept() {
 async fn what_does_not_go_on_from_it_is_answered_and_leaves_it_alone() {
     let bench = Bench::new();
     let id = bench.ask(&agent(), &all(&["one"])).await.unwrap();
-    for aside in [&["Make a title"][..], &["one"], &["one", "something else", "two"]] {
+    for aside in [&["Make a title"][..], &["one"], &["one", "something else"]] {
         assert_eq!(bench.ask(&agent(), &all(aside)).await.unwrap(), "", "it belongs to none");
         assert_eq!(bench.bodies().pop().unwrap(), all(aside));
     }
     assert_eq!(bench.texts(&id).await, ["one", "answer 1"]);
     assert_eq!(bench.receipts().await.iter().filter(|it| it.conversation.is_some()).count(), 1);
+}
+
+#[tokio::test]
+async fn what_says_more_than_a_request_aside_takes_its_place() {
+    let bench = Bench::new();
+    let aside = bench.ask(&agent(), &all(&["Make a title"])).await.unwrap();
+    assert_eq!(bench.ask(&agent(), &all(&["one"])).await.unwrap(), "");
+    let main = bench.ask(&agent(), &all(&["one", "answer 2", "two"])).await.unwrap();
+    assert_ne!(main, aside);
+    let all = all(&["one", "answer 2", "two", "answer 3", "three"]);
+    assert_eq!(bench.ask(&agent(), &all).await.unwrap(), main);
+    assert_eq!(bench.texts(&main).await.len(), 6);
+    assert_eq!(bench.texts(&aside).await.len(), 2, "it can still be read");
+    assert_eq!(bench.ask(&named("agent"), &says("four")).await.unwrap(), main);
 }
 
 #[tokio::test]

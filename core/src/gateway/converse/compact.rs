@@ -7,7 +7,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::{Conversing, Purpose};
+use super::{Conversing, Purpose, room};
 use crate::{
     Code, Error, Result,
     chat::{Dialect, Request, Whole},
@@ -53,11 +53,9 @@ impl Gateway {
         let Some(opened) = self.converse(caller, address).await? else {
             return Err(Error::new(Code::NotFound, "this gateway keeps no conversations"));
         };
-        let window = opened.policy().context_window.map(u64::from);
         let model = opened.session().model.clone();
-        compact(self, caller, &opened, (&model, window), &origin)
-            .await
-            .map_err(|failed| failed.error)
+        let compacted = compact(self, caller, &opened, &model, &origin).await;
+        compacted.map_err(|failed| failed.error)
     }
 }
 
@@ -74,10 +72,10 @@ pub(super) async fn before_answer(
     gateway: &Gateway,
     caller: &Caller,
     opened: Opened,
-    (model, window): (&str, u64),
+    model: &str,
     origin: &Origin,
 ) -> Result<Opened> {
-    match compact(gateway, caller, &opened, (model, Some(window)), origin).await {
+    match compact(gateway, caller, &opened, model, origin).await {
         Ok(Compacted { id, .. }) => {
             let policy = opened.policy();
             gateway.conversations.open(&caller.tenant, &Address::Id(id), policy).await
@@ -103,7 +101,7 @@ async fn compact(
     gateway: &Gateway,
     caller: &Caller,
     opened: &Opened,
-    (model, window): (&str, Option<u64>),
+    model: &str,
     origin: &Origin,
 ) -> Result<Compacted, Failed> {
     let failed = |error| Failed { error, opened: Box::new(opened.clone()) };
@@ -122,7 +120,13 @@ async fn compact(
         route: origin.route.clone().filter(|_| own.is_none()),
         ..Origin::default()
     };
-    let request = request(own.unwrap_or(model), &parts, window);
+    let mut request = Request {
+        dialect: Dialect::OpenAiChat,
+        model: own.unwrap_or(model).to_owned(),
+        ..Request::default()
+    };
+    let writer = room::model(gateway, caller, opened, (&request, &origin)).await.map_err(failed)?;
+    ask_for(&mut request, &parts, writer.map(|writer| writer.window));
     let conversing = Arc::new(Conversing {
         tenant: tenant.clone(),
         purpose: Purpose::Summary { parts, system },
@@ -143,17 +147,12 @@ async fn compact(
     }
 }
 
-fn request(model: &str, parts: &Parts, window: Option<u64>) -> Request {
+/// Has `request` ask for a summary, within the window of its model.
+fn ask_for(request: &mut Request, parts: &Parts, window: Option<u64>) {
     let share = window.and_then(|window| u32::try_from(window / SUMMARY_SHARE).ok());
     let most = window.map_or(MOST_READ, |window| window.saturating_mul(BYTES_READ));
-    let most = usize::try_from(most).unwrap_or(usize::MAX);
-    Request {
-        dialect: Dialect::OpenAiChat,
-        model: model.to_owned(),
-        messages: summary::question(&parts.head, most),
-        max_output_tokens: Some(share.unwrap_or(SUMMARY_TOKENS).clamp(1, SUMMARY_TOKENS)),
-        ..Request::default()
-    }
+    request.messages = summary::question(&parts.head, usize::try_from(most).unwrap_or(usize::MAX));
+    request.max_output_tokens = Some(share.unwrap_or(SUMMARY_TOKENS).clamp(1, SUMMARY_TOKENS));
 }
 
 /// Asks for the summary and hears it to its end. Returns the call's receipt.
