@@ -155,7 +155,8 @@ impl Gateway {
         let responses = Responses::new(records(), host(), settings.responses_retention);
         let conversations = Conversations::new(records(), host(), hold_ttl);
         let seals = Seals::new(records(), host(), settings.seal_key.as_ref());
-        let blobs = Arc::new(RecordsBlobs::new(records(), host()));
+        let with_records = || Arc::new(RecordsBlobs::new(records(), host())) as _;
+        let blobs = ports.blobs.clone().unwrap_or_else(with_records);
         let files = Arc::new(Files::new(records(), blobs, host(), settings.files_quota));
         let tenants = Tenants::new(records(), host(), &settings, catalog.tenants().clone());
         let fixed_key = settings.api_key.as_ref().map(|key| Fingerprint::of(key.expose()));

@@ -123,7 +123,9 @@ settings! {
     wake_timeout: Duration, "wake-timeout", "DURATION", Some("60s"),
         "How long a request that is not streamed waits for its model to wake; then it is answered 503. Streamed ones wait on, kept alive.";
     store: Option<Secret>, "store", "URL", None,
-        "Where keys, budgets and receipts are kept: sqlite:///path/to/file.db, postgres://…, redis://… or memory:. Unset, a SQLite file in the data directory.";
+        "Where keys, budgets and receipts are kept: sqlite:///path/to/file.db, postgres://…, redis://…, dynamodb://table or memory:. Unset, a SQLite file in the data directory.";
+    blobs: Option<String>, "blobs", "URL", None,
+        "Where files and pictures are kept: files:///directory, s3://bucket/prefix, records: (in the store) or memory:. Unset, in a directory blobs beside the SQLite file, or with another store, in that.";
     data: Option<String>, "data", "DIRECTORY", None,
         "The data directory. Unset, dormouse under $XDG_DATA_HOME or ~/.local/share.";
     api_key: Option<Secret>, "api-key", "KEY", None,

@@ -71,6 +71,7 @@ async fn t_37_two_thousand_streams_leave_no_memory_behind() {
         http: Arc::new(Provider),
         records: Arc::new(MemoryRecords::new(host.clone())),
         models: None,
+        blobs: None,
     };
     let gateway = Gateway::new(settings.unwrap(), ports).unwrap();
     let caller = Caller {

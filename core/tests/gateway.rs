@@ -126,7 +126,8 @@ impl Bench {
             };
             Some(value.to_owned())
         });
-        let ports = Ports { host: host.clone(), http: http.clone(), records, models: None };
+        let ports =
+            Ports { host: host.clone(), http: http.clone(), records, models: None, blobs: None };
         let gateway = Gateway::new(settings.unwrap(), ports).unwrap();
         Self { host, http, gateway }
     }

@@ -130,8 +130,10 @@ async fn gateway() -> Result<(Router, HeaderValue)> {
     let host: Arc<dyn Host> =
         Arc::new(Machine { started: Instant::now(), drawn: AtomicU64::default() });
     let records = Arc::new(MemoryRecords::new(Arc::clone(&host)));
-    let gateway =
-        Gateway::new(settings, Ports { host, http: Arc::new(Ready), records, models: None })?;
+    let gateway = Gateway::new(
+        settings,
+        Ports { host, http: Arc::new(Ready), records, models: None, blobs: None },
+    )?;
     let budget = Some(NanoDollars(1_000_000_000_000_000));
     let new = NewKey { tenant: "bench".into(), budget, ..NewKey::default() };
     let (_, key) = gateway.keys().mint(new).await?;

@@ -7,7 +7,7 @@ use crate::{
     catalog::Route,
     chat::{ChunkStream, Source},
     conversation::Opened,
-    ports::{Host, HttpClient, ModelServers, Records},
+    ports::{Blobs, Host, HttpClient, ModelServers, Records},
     wire::Opening,
 };
 
@@ -20,6 +20,8 @@ pub struct Ports {
     pub http: Arc<dyn HttpClient>,
     /// What is kept.
     pub records: Arc<dyn Records>,
+    /// Where files and pictures are kept, if not with the records.
+    pub blobs: Option<Arc<dyn Blobs>>,
     /// The servers of this machine's models, on hosts that can start processes.
     pub models: Option<LocalServers>,
 }

@@ -137,7 +137,13 @@ impl Bench {
         });
         let catalog = Catalog::read(CATALOG, |_| None).unwrap();
         let records = Arc::new(MemoryRecords::new(host.clone()));
-        let ports = Ports { host: host.clone(), http: provider.clone(), records, models: None };
+        let ports = Ports {
+            host: host.clone(),
+            http: provider.clone(),
+            records,
+            models: None,
+            blobs: None,
+        };
         let gateway = Gateway::with_catalog(settings.unwrap(), catalog, ports).unwrap();
         Self { host, provider, gateway }
     }

@@ -95,6 +95,7 @@ impl Bench {
             http: http.clone(),
             records: Arc::new(MemoryRecords::new(host.clone())),
             models: Some(LocalServers { servers: servers.clone(), http: http.clone() }),
+            blobs: None,
         };
         let gateway = Gateway::new(settings.unwrap(), ports).unwrap();
         Self { host, http, servers, gateway }

@@ -365,6 +365,7 @@ fn a_host_that_starts_no_processes_refuses_models() {
         http: Arc::new(Providers::default()),
         records: Arc::new(MemoryRecords::new(host)),
         models: None,
+        blobs: None,
     };
     let error = Gateway::new(settings.unwrap(), ports).unwrap_err();
     assert_eq!(error.param(), Some("DORMOUSE_MODELS"));

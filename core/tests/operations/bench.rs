@@ -92,6 +92,7 @@ impl Bench {
             http: provider.clone(),
             records: Arc::new(MemoryRecords::new(host.clone())),
             models: Some(LocalServers { servers: servers.clone(), http: provider.clone() }),
+            blobs: None,
         };
         let gateway = Gateway::new(settings.unwrap(), ports).unwrap();
         Self { host, provider, servers, gateway }
@@ -106,6 +107,7 @@ impl Bench {
             http: bench.provider.clone(),
             records: Arc::new(MemoryRecords::new(bench.host.clone())),
             models: None,
+            blobs: None,
         };
         let settings = Settings::read(|_| None).unwrap();
         let gateway = Gateway::with_catalog(settings, catalog, ports).unwrap();

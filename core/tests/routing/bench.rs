@@ -125,7 +125,13 @@ impl Bench {
         });
         let catalog = Catalog::read(catalog, |name| Some(format!("sk-{name}"))).unwrap();
         let records = Arc::new(MemoryRecords::new(host.clone()));
-        let ports = Ports { host: host.clone(), http: providers.clone(), records, models: None };
+        let ports = Ports {
+            host: host.clone(),
+            http: providers.clone(),
+            records,
+            models: None,
+            blobs: None,
+        };
         let gateway = Gateway::with_catalog(settings.unwrap(), catalog, ports).unwrap();
         Self { host, gateway, providers, budget: NanoDollars(1_000_000_000) }
     }

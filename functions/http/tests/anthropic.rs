@@ -68,6 +68,7 @@ impl Bench {
             http: provider.clone(),
             records: Arc::new(MemoryRecords::new(host.clone())),
             models: None,
+            blobs: None,
         };
         let router = dormouse_http::router(Gateway::new(settings.unwrap(), ports).unwrap());
         Self { provider, host, router }

@@ -50,6 +50,7 @@ impl Bench {
             http: Arc::new(Silence),
             records: Arc::new(MemoryRecords::new(host.clone())),
             models: Some(LocalServers { servers: servers.clone(), http: Arc::new(Silence) }),
+            blobs: None,
         };
         let router = dormouse_http::router(Gateway::new(settings, ports).unwrap());
         Self { host, servers, router }

@@ -59,5 +59,9 @@ fn gateway(settings: Settings, catalog: Catalog) -> Result<Gateway> {
     let host = Arc::new(SpinHost);
     let http = Arc::new(SpinClient::new(settings.upstream_connect_timeout));
     let records = Arc::new(SpinRecords::new(host.clone()));
-    Gateway::with_catalog(settings, catalog, Ports { host, http, records, models: None })
+    Gateway::with_catalog(
+        settings,
+        catalog,
+        Ports { host, http, records, models: None, blobs: None },
+    )
 }

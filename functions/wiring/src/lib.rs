@@ -3,6 +3,7 @@
 //! Stores are chosen by the scheme of their URL. Nothing is opened here: an adapter connects when the
 //! first request needs it.
 
+mod blobs;
 mod catalog;
 mod logging;
 mod machine;
@@ -60,8 +61,9 @@ fn build(
 ) -> Result<Gateway> {
     settings.workers = settings.workers.or_else(|| Some(cores().saturating_mul(WORKERS_PER_CORE)));
     let records = store::open(&settings, Arc::clone(&host))?;
+    let blobs = blobs::open(&settings, &host)?;
     let http = Arc::new(http_client(&settings));
-    Gateway::with_catalog(settings, catalog, Ports { host, http, records, models })
+    Gateway::with_catalog(settings, catalog, Ports { host, http, records, blobs, models })
 }
 
 /// A client for servers on this machine.

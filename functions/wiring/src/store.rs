@@ -2,7 +2,10 @@
 
 mod data;
 
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use dormouse_core::{
     Error, Result,
@@ -25,6 +28,8 @@ const KNOWN: &[&str] = &[
     "redis+cluster://",
     #[cfg(feature = "redis")]
     "rediss+cluster://",
+    #[cfg(feature = "dynamodb")]
+    "dynamodb://",
     "memory:",
 ];
 
@@ -54,8 +59,21 @@ pub(crate) fn open(settings: &Settings, host: Arc<dyn Host>) -> Result<Arc<dyn R
             let records = dormouse_redis::RedisRecords::new(&url, host);
             Ok(Arc::new(records.map_err(|error| unusable(scheme, &error))?))
         }
+        #[cfg(feature = "dynamodb")]
+        "dynamodb" => {
+            let options = dormouse_dynamodb::DynamoOptions::parse(&url);
+            let options = options.map_err(|error| unusable(scheme, &error))?;
+            Ok(Arc::new(dormouse_dynamodb::DynamoRecords::new(options, host)))
+        }
         _ => Err(unknown(scheme)),
     }
+}
+
+/// The directory of the SQLite file, if the records are in one.
+pub(crate) fn directory(settings: &Settings) -> Result<Option<PathBuf>> {
+    let Some(url) = &settings.store else { return data::make_directory(settings).map(Some) };
+    let file = url.expose().strip_prefix("sqlite://").map(Path::new);
+    Ok(file.and_then(Path::parent).map(Path::to_owned))
 }
 
 /// The text may be anything, and what stands before a colon is not always a scheme.
@@ -68,7 +86,7 @@ fn unknown(scheme: &str) -> Error {
 }
 
 /// What an adapter says of a URL, which it does not quote.
-#[cfg(any(feature = "postgres", feature = "redis"))]
+#[cfg(any(feature = "dynamodb", feature = "postgres", feature = "redis"))]
 fn unusable(scheme: &str, error: &Error) -> Error {
     let message = format!("{SETTING}: what follows `{scheme}:` {}", error.message());
     Error::invalid(SETTING, message)
@@ -76,7 +94,7 @@ fn unusable(scheme: &str, error: &Error) -> Error {
 
 #[cfg(feature = "sqlite")]
 fn sqlite(path: &str, host: Arc<dyn Host>) -> Result<Arc<dyn Records>> {
-    let path = std::path::Path::new(path);
+    let path = Path::new(path);
     if path.file_name().is_none() {
         let message = format!("{SETTING}: sqlite:// needs a path to a file");
         return Err(Error::invalid(SETTING, message));
@@ -116,6 +134,8 @@ mod tests {
             ("rediss://me:secret@cache.example", "RedisRecords"),
             #[cfg(feature = "redis")]
             ("redis+cluster://me:secret@127.0.0.1:1,127.0.0.1:2", "RedisRecords"),
+            #[cfg(feature = "dynamodb")]
+            ("dynamodb://dormouse?region=eu-central-1&create=true", "DynamoRecords"),
         ] {
             let records = open_url(url).expect(url);
             let shown = format!("{records:?}");
@@ -133,6 +153,8 @@ mod tests {
             "sqlite://",
             "postgres://me:secret@host:port/db",
             "redis://:secret@host:port",
+            "dynamodb://",
+            "dynamodb://table?secret=secret",
         ] {
             let error = open_url(url).expect_err(url);
             assert_eq!(error.param(), Some(SETTING), "{error:?}");

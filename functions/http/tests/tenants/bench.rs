@@ -177,6 +177,7 @@ impl Bench {
             http: provider.clone(),
             records: records.clone(),
             models: None,
+            blobs: None,
         };
         let gateway = Gateway::with_catalog(settings, catalog, ports).unwrap();
         Self { host, provider, records, router: dormouse_http::router(gateway) }

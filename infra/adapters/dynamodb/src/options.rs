@@ -34,7 +34,7 @@ impl DynamoOptions {
         // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_GetItem.html
         let known = |c: char| c.is_ascii_alphanumeric() || "_-.:/".contains(c);
         if table.is_empty() || !table.chars().all(known) {
-            return wrong("dynamodb:// needs the name of a table: dynamodb://dormouse");
+            return wrong("must name a table, as in dynamodb://dormouse");
         }
         let mut options =
             Self { table: table.to_owned(), region: None, endpoint: None, create: false };
@@ -46,13 +46,13 @@ impl DynamoOptions {
                 }
                 ("endpoint", _) => {
                     return wrong(
-                        "endpoint must be an http:// or https:// URL without credentials",
+                        "must have an http:// or https:// URL without credentials as its endpoint",
                     );
                 }
                 ("create", "true") => options.create = true,
                 ("create", "false") => options.create = false,
-                ("create", _) => return wrong("create must be true or false"),
-                _ => return wrong("dynamodb:// knows the parameters region, endpoint and create"),
+                ("create", _) => return wrong("must say true or false to create"),
+                _ => return wrong("may have the parameters region, endpoint and create only"),
             }
         }
         Ok(options)

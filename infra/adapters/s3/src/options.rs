@@ -36,7 +36,7 @@ impl S3Options {
         // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
         let known = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
         if bucket.is_empty() || !bucket.chars().all(known) {
-            return wrong("s3:// needs the name of a bucket: s3://bucket/prefix");
+            return wrong("must name a bucket, as in s3://bucket/prefix");
         }
         let mut options = Self {
             bucket: bucket.to_owned(),
@@ -53,13 +53,13 @@ impl S3Options {
                 }
                 ("endpoint", _) => {
                     return wrong(
-                        "endpoint must be an http:// or https:// URL without credentials",
+                        "must have an http:// or https:// URL without credentials as its endpoint",
                     );
                 }
                 ("path_style", "true") => options.path_style = true,
                 ("path_style", "false") => options.path_style = false,
-                ("path_style", _) => return wrong("path_style must be true or false"),
-                _ => return wrong("s3:// knows the parameters region, endpoint and path_style"),
+                ("path_style", _) => return wrong("must say true or false to path_style"),
+                _ => return wrong("may have the parameters region, endpoint and path_style only"),
             }
         }
         Ok(options)
@@ -73,7 +73,7 @@ fn key_prefix(prefix: &str) -> Result<String> {
     let plain = prefix.is_empty() || prefix.split('/').all(|part| !matches!(part, "" | "." | ".."));
     if prefix.len() > LONGEST_PREFIX || !prefix.chars().all(known) || !plain {
         let wanted = format!(
-            "the prefix must have at most {LONGEST_PREFIX} letters, digits and !-_.*'(), with slashes between"
+            "must have a prefix of at most {LONGEST_PREFIX} letters, digits and !-_.*'(), with slashes between"
         );
         return Err(Error::invalid("blobs", wanted));
     }
