@@ -12,10 +12,10 @@
 //! - `buffered`: HTTP APIs, REST APIs and load balancers, which answer 500 or 502 to a streamed
 //!   answer, and function URLs in `BUFFERED` mode. Streams then arrive whole, at their end.
 //!
-//! Keys, budgets and receipts are kept in a SQLite file in the temporary directory unless
-//! `DORMOUSE_STORE` says otherwise. Every instance has a `/tmp` of its own and loses it when it ends:
-//! **budgets and minted keys are per instance** until a store can be named that instances share.
-//! Hence `DORMOUSE_API_KEY` is required: it is the only key that every instance knows.
+//! Keys, budgets and receipts are kept where `DORMOUSE_STORE` says: in a DynamoDB table, as `template.yaml`
+//! has it, or another store that instances share. Unset, they are in a SQLite file in the temporary
+//! directory, which every instance has for itself and loses when it ends: **budgets and minted keys are then
+//! per instance**. Hence `DORMOUSE_API_KEY` is required: it is the only key that every instance knows.
 
 mod init;
 mod path;
