@@ -6,6 +6,7 @@
     reason = "a failed expectation is a failed test"
 )]
 
+mod kept;
 mod provider;
 
 use std::path::Path;
