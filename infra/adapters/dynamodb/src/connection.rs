@@ -16,7 +16,7 @@ use crate::{options::DynamoOptions, table};
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long one attempt of one request may take.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(4500);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(2500);
 
 /// A client that is made when it is first asked for.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use dormouse_core::{Error, Result, ports::Host};
 use tokio::time::{Instant, sleep};
 
 /// How long one call of the store tries again what was throttled, or met another transaction.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(8);
 /// The longest first pause. It doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// The longest pause.

@@ -20,7 +20,10 @@ use std::{
     task::Poll,
 };
 
-use dormouse_core::ports::{Commit, Outcome, Page, Records, Write};
+use dormouse_core::{
+    Code,
+    ports::{Commit, Outcome, Page, Records, Write},
+};
 use futures::future::join_all;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -34,6 +37,8 @@ pub type Open = fn(&str) -> Arc<dyn Records>;
 /// How many processes there are, and how much each has to do at a time: 200 requests together.
 const PROCESSES: usize = 4;
 const TASKS: usize = 50;
+/// How often a server that is too busy to answer in time is asked.
+const ATTEMPTS: usize = 10;
 
 const STORE: &str = "DORMOUSE_TEST_STORE";
 const NAME: &str = "DORMOUSE_TEST_NAME";
@@ -59,7 +64,8 @@ pub fn the_other(open: Open) {
                     Write::put("receipts", &id, ""),
                     Write::add_within("counters", "c", [("count", 1)], ("count", ceiling)),
                 ];
-                let outcome = records.commit(Commit::new(TENANT, writes)).await.unwrap();
+                let commit = Commit::new(TENANT, writes).with_token(&id);
+                let outcome = insistent(&*records, &commit).await;
                 if matches!(outcome, Outcome::Refused { .. }) {
                     break;
                 }
@@ -69,6 +75,18 @@ pub fn the_other(open: Open) {
         };
         join_all((0..TASKS).map(book)).await;
     });
+}
+
+/// Commits for certain, however slow the server is: what may have been applied is tried again under its
+/// token.
+async fn insistent(records: &dyn Records, commit: &Commit) -> Outcome {
+    for _ in 1..ATTEMPTS {
+        match records.commit(commit.clone()).await {
+            Err(error) if error.code() == Code::StoreUnavailable => {}
+            outcome => return outcome.unwrap(),
+        }
+    }
+    records.commit(commit.clone()).await.unwrap()
 }
 
 /// Prints a line, whole.

@@ -6,7 +6,9 @@
 )]
 
 mod faults;
+mod processes;
 mod requests;
+mod service;
 mod tap;
 
 use std::sync::Arc;
@@ -34,4 +36,10 @@ async fn dynamodb_records_conform() {
     let host = Arc::new(TestHost::new());
 
     conformance::records(&open(server.endpoint(), &host), &*host).await;
+}
+
+#[test]
+#[ignore = "the other tests start it as a process of its own"]
+fn the_other_process() {
+    conformance::processes::the_other(processes::open);
 }
