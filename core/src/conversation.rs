@@ -10,6 +10,10 @@
 //! | `conversations.names`  | the caller's name for it      | the id of the conversation                   |
 //! | `conversations.turns`  | conversation, number          | a [`Turn`], or where its pieces are          |
 //! | `conversations.pieces` | conversation, number, receipt, number | a piece of a turn that is too large for one record |
+//! | `conversations.contents` | time, conversation            | a note to look then whether its blobs are still needed |
+//!
+//! Pictures and documents that come inline are blobs, named `conversation/content`: what is in them names them,
+//! so that one that is shown again is kept once.
 //!
 //! **Who writes.** A request claims its conversation in the commit that holds its money, and appends its turn
 //! in the commit that books it, on the condition that nobody has written the session since. So of two requests
@@ -23,6 +27,7 @@
 //! **How long.** A session expires a lifetime after its last turn. Turns are given twice as long and are
 //! renewed when that would be too short, so that an append usually writes the session and one turn.
 
+pub(crate) mod apart;
 mod opened;
 mod policy;
 mod prefix;
@@ -60,3 +65,7 @@ pub enum Address {
 
 /// The most bytes that the messages of a conversation have together.
 pub const MAX_BYTES: u64 = 8 << 20;
+
+/// The most bytes that the pictures and documents of a conversation have together which are kept apart from its
+/// messages. Each counts as often as it is shown.
+pub const MAX_APART: u64 = 32 << 20;

@@ -57,7 +57,7 @@ use crate::{
     files::Files,
     inference::{Deadline, LocalModels, Providers},
     keys::{Caller, Fingerprint, Keys},
-    ports::Host,
+    ports::{Blobs, Host},
     rates::Limits,
     responses::Responses,
     seal::Seals,
@@ -153,10 +153,10 @@ impl Gateway {
         let (hold_ttl, retention) = (settings.hold_ttl(), settings.receipt_retention);
         let ledger = Ledger::new(records(), host(), hold_ttl, retention);
         let responses = Responses::new(records(), host(), settings.responses_retention);
-        let conversations = Conversations::new(records(), host(), hold_ttl);
-        let seals = Seals::new(records(), host(), settings.seal_key.as_ref());
-        let with_records = || Arc::new(RecordsBlobs::new(records(), host())) as _;
+        let with_records = || Arc::new(RecordsBlobs::new(records(), host())) as Arc<dyn Blobs>;
         let blobs = ports.blobs.clone().unwrap_or_else(with_records);
+        let conversations = Conversations::new(records(), Arc::clone(&blobs), host(), hold_ttl);
+        let seals = Seals::new(records(), host(), settings.seal_key.as_ref());
         let files = Arc::new(Files::new(records(), blobs, host(), settings.files_quota));
         let tenants = Tenants::new(records(), host(), &settings, catalog.tenants().clone());
         let fixed_key = settings.api_key.as_ref().map(|key| Fingerprint::of(key.expose()));

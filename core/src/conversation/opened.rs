@@ -150,7 +150,12 @@ impl Opened {
     }
 
     /// The session with one turn more.
-    pub(super) fn with(&self, addition: &Addition, bytes: u64, now: Timestamp) -> Session {
+    pub(super) fn with(
+        &self,
+        addition: &Addition,
+        (bytes, apart): (u64, u64),
+        now: Timestamp,
+    ) -> Session {
         let Addition { turn, model, usage, shown_from } = addition;
         let before = &self.session;
         let count = u32::try_from(turn.messages.len()).unwrap_or(u32::MAX);
@@ -164,6 +169,7 @@ impl Opened {
             turns: before.turns.saturating_add(1),
             messages: before.messages.saturating_add(count),
             bytes: before.bytes.saturating_add(bytes),
+            apart: before.apart.saturating_add(apart),
             tokens: usage.total(),
             source: usage.source,
             model: model.clone(),

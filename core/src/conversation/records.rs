@@ -16,6 +16,7 @@ pub(super) const SESSIONS: &str = "conversations";
 pub(super) const NAMES: &str = "conversations.names";
 pub(super) const TURNS: &str = "conversations.turns";
 pub(super) const PIECES: &str = "conversations.pieces";
+pub(super) const CONTENTS: &str = "conversations.contents";
 
 /// What the value of a turn begins with that is elsewhere; the folder of its pieces and their number follow.
 const SPLIT: u8 = b'#';

@@ -36,6 +36,9 @@ pub struct Session {
     pub messages: u32,
     /// How many bytes they have, as they are stored.
     pub bytes: u64,
+    /// How many bytes of pictures and documents are kept apart from them; what is shown twice counts twice.
+    #[serde(default)]
+    pub apart: u64,
     /// How many tokens its last model read and wrote for the last turn: all that it was shown of the
     /// conversation, and the answer.
     pub tokens: u64,

@@ -1,10 +1,14 @@
 //! Conversations in the store.
 
 mod append;
+mod contents;
 mod shelf;
 mod succeed;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -18,7 +22,7 @@ use super::{
 };
 use crate::{
     Code, Error, Result,
-    ports::{Commit, Host, MAX_ID_BYTES, Outcome, Page, Record, Records, Timestamp, Write},
+    ports::{Blobs, Commit, Host, MAX_ID_BYTES, Outcome, Page, Record, Records, Timestamp, Write},
 };
 
 /// What a caller is told to wait where another request writes the conversation.
@@ -34,14 +38,22 @@ const MAX_SUCCESSORS: usize = 32;
 #[derive(Clone, Debug)]
 pub struct Conversations {
     records: Arc<dyn Records>,
+    blobs: Arc<dyn Blobs>,
     host: Arc<dyn Host>,
     hold_ttl: Duration,
+    appended: Arc<AtomicU64>,
 }
 
 impl Conversations {
-    /// Those kept in `records`, claimed by calls whose holds last for `hold_ttl`.
-    pub fn new(records: Arc<dyn Records>, host: Arc<dyn Host>, hold_ttl: Duration) -> Self {
-        Self { records, host, hold_ttl }
+    /// Those kept in `records`, with their pictures in `blobs`, claimed by calls whose holds last for
+    /// `hold_ttl`.
+    pub fn new(
+        records: Arc<dyn Records>,
+        blobs: Arc<dyn Blobs>,
+        host: Arc<dyn Host>,
+        hold_ttl: Duration,
+    ) -> Self {
+        Self { records, blobs, host, hold_ttl, appended: Arc::default() }
     }
 
     /// Finds the conversation that a request names, or one that is yet to begin.
@@ -196,18 +208,20 @@ impl Conversations {
         if !whole {
             return Err(unknown(id));
         }
-        let read = |head: Record| async move { self.read_turn(tenant, &head).await };
+        let read = |head: Record| async move { self.read_turn(tenant, id, &head).await };
         stream::iter(heads).map(read).buffered(PIECED_READS).try_collect().await
     }
 
-    async fn read_turn(&self, tenant: &str, head: &Record) -> Result<Turn> {
-        let Some((folder, count)) = elsewhere(&head.value) else { return Turn::read(&head.value) };
+    async fn read_turn(&self, tenant: &str, id: &str, head: &Record) -> Result<Turn> {
+        let Some((folder, count)) = elsewhere(&head.value) else {
+            return self.whole(tenant, id, &head.value).await;
+        };
         let pieces = self.pieces(tenant, &folder).await?;
         if pieces.len() != count {
             return Err(Error::new(Code::Internal, "a stored conversation is not whole"));
         }
         let values: Vec<_> = pieces.into_iter().map(|piece| piece.value).collect();
-        Turn::read(&values.concat())
+        self.whole(tenant, id, &values.concat()).await
     }
 
     async fn pieces(&self, tenant: &str, folder: &str) -> Result<Vec<Record>> {

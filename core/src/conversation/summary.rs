@@ -1,6 +1,6 @@
 //! What takes the place of a long conversation: a summary of its beginning, and its end word for word.
 
-use super::Turn;
+use super::{Turn, apart};
 use crate::{
     chat::{Message, Part, Role},
     ports::Timestamp,
@@ -35,8 +35,11 @@ pub(crate) struct Parts {
 
 /// Parts a conversation.
 pub(crate) fn part(mut turns: Vec<Turn>) -> Parts {
-    let sizes: Vec<usize> =
-        turns.iter().map(|turn| turn.write().map_or(usize::MAX, |bytes| bytes.len())).collect();
+    let size = |turn: &Turn| match apart::measure(turn) {
+        Ok((bytes, _)) => usize::try_from(bytes).unwrap_or(usize::MAX),
+        Err(_) => usize::MAX,
+    };
+    let sizes: Vec<usize> = turns.iter().map(size).collect();
     let whole = sizes.iter().fold(0_usize, |sum, size| sum.saturating_add(*size));
     let most = (whole / SHARE).min(MOST_BYTES);
     let (mut cut, mut taken) = (turns.len(), 0_usize);

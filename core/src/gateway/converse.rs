@@ -19,7 +19,8 @@ use crate::{
     accounting::Draft,
     chat::{Dialect, Message, Request, Role, Source},
     conversation::{
-        Address, MAX_BYTES, Opened, Policy, Turn, continues, summary::Parts, window::Weight,
+        Address, MAX_APART, MAX_BYTES, Opened, Policy, Turn, apart, continues, summary::Parts,
+        window::Weight,
     },
     keys::Caller,
     ports::{Timestamp, Version, Write},
@@ -288,10 +289,15 @@ fn check_length(opened: &Opened, asked: &[Message]) -> Result<()> {
         );
         return Err(Error::new(Code::ConversationTooLong, message));
     }
-    let bytes = serde_json::to_vec(asked).map_or(0, |bytes| bytes.len());
-    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+    let (bytes, pictures) = apart::measure(&Turn { messages: asked.to_vec(), ..Turn::default() })?;
     if session.bytes.saturating_add(bytes) > MAX_BYTES {
         let message = format!("a conversation may have {MAX_BYTES} bytes");
+        return Err(Error::new(Code::ConversationTooLong, message));
+    }
+    if session.apart.saturating_add(pictures) > MAX_APART {
+        let message = format!(
+            "the pictures and documents of a conversation may have {MAX_APART} bytes together"
+        );
         return Err(Error::new(Code::ConversationTooLong, message));
     }
     Ok(())

@@ -7,5 +7,6 @@ mod bench;
 mod compacting;
 mod continuing;
 mod keeping;
+mod pictures;
 mod showing;
 mod writers;

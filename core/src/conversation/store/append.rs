@@ -1,10 +1,13 @@
 //! Adding turns, and renewing those that would not last.
 
+use std::sync::atomic::Ordering;
+
 use super::Conversations;
 use crate::{
     Result,
     conversation::{
         Opened, Session,
+        apart::Apart,
         opened::Addition,
         records::{
             NAMES, PIECES, PIECES_A_COMMIT, Stored, TURNS, elsewhere, end_of, put_session, store,
@@ -12,6 +15,9 @@ use crate::{
     },
     ports::{Page, Record, Timestamp, When, Write},
 };
+
+/// With every so many turns that a process adds, the contents of conversations that are gone are looked for.
+const SWEEP_EVERY: u64 = 64;
 
 impl Conversations {
     /// The writes that add a turn, and the session as they make it: they go with the settlement of the turn's
@@ -26,12 +32,18 @@ impl Conversations {
         opened: &Opened,
         addition: &Addition,
     ) -> Result<(Vec<Write>, Session)> {
+        // The first of a process finds nothing more often than not.
+        if self.appended.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
+            self.sweep(tenant).await;
+        }
         let now = self.host.now();
         let (lifetime, policy) = (opened.lifetime, &opened.policy);
-        let bytes = addition.turn.write()?;
-        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let mut session = opened.with(addition, length, now);
         let kept_until = now + lifetime * 2;
+        let turn = &addition.turn;
+        let Apart { bytes, length: apart, .. } =
+            self.keep_apart(tenant, &opened.id, turn, kept_until).await?;
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let mut session = opened.with(addition, (length, apart), now);
         let mut renewed_name = None;
         if opened.session.is_unborn() {
             session.kept_until = kept_until;

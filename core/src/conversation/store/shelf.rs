@@ -28,6 +28,7 @@ impl Listed {
 impl Conversations {
     /// Up to `limit` conversations of `tenant`, the newest first, without the first `offset`.
     pub async fn list(&self, tenant: &str, offset: u32, limit: u32) -> Result<Vec<Listed>> {
+        self.sweep(tenant).await;
         let (mut skip, mut listed) = (offset, Vec::new());
         let mut before = None;
         let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -91,7 +92,13 @@ impl Conversations {
         let unname = pointer.map(|it| Write::delete_when(NAMES, it.id, When::Version(it.version)));
         let gone = Write::delete(SESSIONS, id);
         self.commit(tenant, std::iter::once(gone).chain(unname).collect()).await?;
-        self.delete_turns(tenant, id).await
+        self.delete_turns(tenant, id).await?;
+        if session.apart > 0 {
+            // What an answer under way still keeps is noted.
+            self.delete_contents(tenant, id).await?;
+        }
+        self.sweep(tenant).await;
+        Ok(())
     }
 
     /// Deletes what a tenant calls `name`, or has this id, with all that it went on from.

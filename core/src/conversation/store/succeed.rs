@@ -6,6 +6,7 @@ use crate::{
     chat::{Source, Usage},
     conversation::{
         Opened, Prefix, Session, Turn,
+        apart::Apart,
         records::{NAMES, PIECES_A_COMMIT, Stored, put_session, store},
         session::{System, fresh_id},
         window::{bytes, share},
@@ -32,9 +33,11 @@ impl Conversations {
         let id = fresh_id(&*self.host);
         let kept_until = now + opened.lifetime * 2;
         let mut heads = Vec::new();
-        let mut length = 0;
+        let (mut length, mut apart) = (0, 0);
         for (number, turn) in (0..).zip(turns) {
-            let value = turn.write()?;
+            let Apart { bytes: value, length: more, .. } =
+                self.keep_apart(tenant, &id, turn, kept_until).await?;
+            apart += more;
             length += u64::try_from(value.len()).unwrap_or(u64::MAX);
             let Stored { pieces, head } = store((&id, number, &turn.receipt), &value, kept_until)?;
             for some in pieces.chunks(PIECES_A_COMMIT) {
@@ -54,6 +57,7 @@ impl Conversations {
             turns: u32::try_from(turns.len()).unwrap_or(u32::MAX),
             messages: u32::try_from(messages).unwrap_or(u32::MAX),
             bytes: length,
+            apart,
             tokens: share(before.tokens, tail, tail.saturating_add(replaced))
                 .saturating_add(usage.output),
             source: Source::Estimated,
