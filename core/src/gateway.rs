@@ -227,16 +227,16 @@ impl Gateway {
     ) -> Result<Answer> {
         let tenant = &caller.tenant;
         let opened = origin.conversing.take();
-        let keep = match request.dialect {
+        let (keep, recalled) = match request.dialect {
             Dialect::OpenAiResponses if opened.as_ref().is_some_and(|it| !it.by_agent()) => {
                 recall::refuse_previous(&request)?;
-                None
+                (None, 0..0)
             }
             Dialect::OpenAiResponses => {
                 let recalled = recall::recall(&self.responses, tenant, &mut request, &origin);
                 Box::pin(recalled).await?
             }
-            _ => None,
+            _ => (None, 0..0),
         };
         seal::open(&self.seals, tenant, &mut request).await?;
         let conversing = match opened {
@@ -247,7 +247,8 @@ impl Gateway {
         };
         let conversation = conversing.as_ref().map(|it| it.id());
         let context = conversing.as_ref().and_then(|it| it.context());
-        attach::attach(self, tenant, &mut request).await?;
+        let earlier = conversing.as_ref().map_or(recalled, |it| it.earlier());
+        attach::attach(self, tenant, &mut request, &earlier).await?;
         let Begun { answer, model, receipt, settlement, deadline } =
             self.ask(caller, &request, &origin, conversing).await?;
         let limits = deliver::Limits { deadline, closing: self.closing.clone() };

@@ -1,9 +1,10 @@
 //! Files that a request names by id are put into it, since providers do not have them.
 //!
 //! Each dialect has its own way to name one. What is kept of a conversation goes on naming it, so a picture
-//! is stored once however often it is shown.
+//! is stored once however often it is shown. One that was deleted since does not end the conversation: a short
+//! text takes its place.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::Value;
@@ -18,29 +19,55 @@ use crate::{
 /// How many different files a request may name.
 const MAX_FILES: usize = 100;
 
-/// Puts every file of `tenant` that `request` names in the place of its name.
+/// What takes the place of a file's name.
+#[derive(Clone, Debug)]
+enum Found {
+    /// The file, as a `data:` URI.
+    File(File, String),
+    /// It was deleted since it was named.
+    Deleted,
+}
+
+/// Puts every file of `tenant` that `request` names in the place of its name. Its messages `earlier` were put
+/// in front of the caller's.
 ///
 /// # Errors
 ///
-/// [`Code::NotFound`] for one that is not there, [`Code::BodyTooLarge`] if they have more bytes together than
+/// [`Code::NotFound`] for one that is not there and that the caller's own messages name, [`Code::BodyTooLarge`] if they have more bytes together than
 /// the body of a request may have.
-pub(super) async fn attach(gateway: &Gateway, tenant: &str, request: &mut Request) -> Result<()> {
-    let mut found: BTreeMap<String, Option<(File, String)>> = BTreeMap::new();
-    for message in &request.messages {
-        names(&message.parts, &mut found);
+pub(super) async fn attach(
+    gateway: &Gateway,
+    tenant: &str,
+    request: &mut Request,
+    earlier: &Range<usize>,
+) -> Result<()> {
+    // Whether the caller's own messages name it.
+    let mut named: BTreeMap<String, bool> = BTreeMap::new();
+    for (at, message) in request.messages.iter().enumerate() {
+        names(&message.parts, !earlier.contains(&at), &mut named);
     }
-    if found.is_empty() {
+    if named.is_empty() {
         return Ok(());
     }
-    if found.len() > MAX_FILES {
+    if named.len() > MAX_FILES {
         let message = format!("a request may name {MAX_FILES} files");
         return Err(Error::invalid("messages", message));
     }
     let limit = gateway.settings.body_limit.0;
     let mut bytes = 0_usize;
-    for (id, place) in &mut found {
-        let Some(shelf) = Shelf::of(id) else { continue };
-        let (file, blob) = gateway.files.read(tenant, shelf, id, None).await?;
+    let mut found = BTreeMap::new();
+    for (id, by_caller) in named {
+        let Some(shelf) = Shelf::of(&id) else { continue };
+        let (file, blob) = match gateway.files.read(tenant, shelf, &id, None).await {
+            Err(error) if error.code() == Code::NotFound => {
+                if by_caller {
+                    return Err(error.at("file_id"));
+                }
+                found.insert(id, Found::Deleted);
+                continue;
+            }
+            read => read?,
+        };
         bytes = bytes.saturating_add(usize::try_from(file.bytes).unwrap_or(usize::MAX));
         if bytes > limit {
             let message = format!("the files that are named have more than {limit} bytes together");
@@ -48,7 +75,7 @@ pub(super) async fn attach(gateway: &Gateway, tenant: &str, request: &mut Reques
         }
         let content = BASE64_STANDARD.encode(blob.collect().await?);
         let url = format!("data:{};base64,{content}", file.media_type);
-        *place = Some((file, url));
+        found.insert(id, Found::File(file, url));
     }
     for message in &mut request.messages {
         put(&mut message.parts, &found);
@@ -57,21 +84,28 @@ pub(super) async fn attach(gateway: &Gateway, tenant: &str, request: &mut Reques
     Ok(())
 }
 
-fn names(parts: &[Part], found: &mut BTreeMap<String, Option<(File, String)>>) {
+fn names(parts: &[Part], by_caller: bool, found: &mut BTreeMap<String, bool>) {
     for part in parts {
-        match part {
-            Part::ToolResult { parts, .. } => names(parts, found),
-            part => found.extend(named(part).map(|id| (id.to_owned(), None))),
+        if let Part::ToolResult { parts, .. } = part {
+            names(parts, by_caller, found);
+        } else if let Some(id) = named(part) {
+            *found.entry(id.to_owned()).or_default() |= by_caller;
         }
     }
 }
 
-fn put(parts: &mut [Part], found: &BTreeMap<String, Option<(File, String)>>) {
+fn put(parts: &mut [Part], found: &BTreeMap<String, Found>) {
     for part in parts {
         if let Part::ToolResult { parts, .. } = part {
             put(parts, found);
-        } else if let Some(Some((file, url))) = named(part).and_then(|id| found.get(id)) {
-            *part = with(part, file, url.clone());
+        } else if let Some((id, there)) = named(part).and_then(|id| found.get_key_value(id)) {
+            *part = match there {
+                Found::File(file, url) => with(part, file, url.clone()),
+                Found::Deleted => {
+                    let text = format!("[The file {id} was deleted.]");
+                    Part::Text { text, cache: cache(part) }
+                }
+            };
         }
     }
 }
@@ -87,16 +121,26 @@ fn named(part: &Part) -> Option<&str> {
 
 /// The part that has the file in it.
 fn with(part: &Part, file: &File, url: String) -> Part {
-    let field = |name: &str| match part {
+    let cache = cache(part);
+    if file.media_type.starts_with("image/") {
+        return Part::Image(Image { url, detail: text(field(part, "detail")), cache });
+    }
+    let title = text(field(part, "title")).unwrap_or_else(|| file.filename.clone());
+    Part::Document(Document { url, title: Some(title), cache })
+}
+
+fn cache(part: &Part) -> Option<CacheHint> {
+    let control = field(part, "cache_control").filter(|it| it.is_object())?;
+    Some(CacheHint { ttl: text(control.get("ttl")) })
+}
+
+fn field<'a>(part: &'a Part, name: &str) -> Option<&'a Value> {
+    match part {
         Part::Other { value, .. } => value.get(name),
         _ => None,
-    };
-    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
-    let cache = field("cache_control").filter(|it| it.is_object());
-    let cache = cache.map(|control| CacheHint { ttl: text(control.get("ttl")) });
-    if file.media_type.starts_with("image/") {
-        return Part::Image(Image { url, detail: text(field("detail")), cache });
     }
-    let title = text(field("title")).unwrap_or_else(|| file.filename.clone());
-    Part::Document(Document { url, title: Some(title), cache })
+}
+
+fn text(value: Option<&Value>) -> Option<String> {
+    value.and_then(Value::as_str).map(str::to_owned)
 }

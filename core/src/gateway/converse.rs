@@ -7,7 +7,10 @@ mod compact;
 mod heard;
 mod room;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use super::{Gateway, Origin};
 pub use compact::Compacted;
@@ -35,6 +38,8 @@ pub(super) struct Conversing {
     /// The model that is asked, in the caller's words.
     model: String,
     now: Timestamp,
+    /// The messages that were put in front of the request's own.
+    earlier: Range<usize>,
     opened: Mutex<Opened>,
     /// The conversation that was made of this one.
     successor: Mutex<Option<String>>,
@@ -81,6 +86,11 @@ impl Conversing {
     /// They were written.
     pub(super) fn claimed(&self, versions: &[Option<Version>]) {
         self.opened().claimed(versions);
+    }
+
+    /// Which messages of the request were put in front of its own.
+    pub(super) fn earlier(&self) -> Range<usize> {
+        self.earlier.clone()
     }
 
     /// How many tokens the model is shown of it, and how that is known.
@@ -179,7 +189,7 @@ fn followed(
     }
     let (system, shown_from) = (opened.new_system(system), opened.session().shown_from);
     let purpose = Purpose::Answer { asked, system, shown_from, context: None };
-    Some(conversing(gateway, caller, opened, request, purpose))
+    Some(conversing(gateway, caller, opened, request, (purpose, 0..0)))
 }
 
 /// A conversation that begins with `request`, or that it repeats and goes on from.
@@ -196,7 +206,7 @@ fn begun(
     // What is written to a provider of the next request begins with what is written of this one.
     request.original = None;
     let purpose = Purpose::Answer { asked, system, shown_from, context: None };
-    Ok(conversing(gateway, caller, opened, request, purpose))
+    Ok(conversing(gateway, caller, opened, request, (purpose, 0..0)))
 }
 
 /// A conversation that goes on with what `request` says.
@@ -209,6 +219,7 @@ async fn continued(
 ) -> Result<Arc<Conversing>> {
     let (conversations, tenant) = (&gateway.conversations, &caller.tenant);
     let (own, asked) = parts(request);
+    let (own_system, own_asked) = (own.len(), asked.len());
     let (mut system, asked) = (own.to_vec(), asked.to_vec());
     check_length(&opened, &asked)?;
     let new_system = opened.new_system(&system);
@@ -234,7 +245,8 @@ async fn continued(
     }
     let shown_from = shown_from.saturating_add(u32::try_from(first).unwrap_or(u32::MAX));
     let purpose = Purpose::Answer { asked, system: new_system, shown_from, context };
-    Ok(conversing(gateway, caller, opened, request, purpose))
+    let earlier = own_system..request.messages.len().saturating_sub(own_asked);
+    Ok(conversing(gateway, caller, opened, request, (purpose, earlier)))
 }
 
 fn conversing(
@@ -242,7 +254,7 @@ fn conversing(
     caller: &Caller,
     opened: Opened,
     request: &Request,
-    purpose: Purpose,
+    (purpose, earlier): (Purpose, Range<usize>),
 ) -> Arc<Conversing> {
     Arc::new(Conversing {
         tenant: caller.tenant.clone(),
@@ -250,6 +262,7 @@ fn conversing(
         dialect: request.dialect,
         model: request.model.clone(),
         now: gateway.conversations.now(),
+        earlier,
         opened: Mutex::new(opened),
         successor: Mutex::default(),
     })

@@ -31,7 +31,7 @@ impl Gateway {
         mut request: Request,
         origin: &Origin,
     ) -> Result<(u64, Source)> {
-        attach::attach(self, &caller.tenant, &mut request).await?;
+        attach::attach(self, &caller.tenant, &mut request, &(0..0)).await?;
         let effective = self.tenants.of(&caller.tenant).await?;
         let route = match route::route(self, &request, origin, &effective.config).await {
             Ok(route) => Some(route),

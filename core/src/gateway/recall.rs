@@ -1,6 +1,9 @@
 //! What a request says of earlier responses is looked up, and its answer is kept if it says so.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use async_stream::try_stream;
 use futures::StreamExt;
@@ -19,18 +22,20 @@ use crate::{
 /// The most responses of which one request may name items.
 const MAX_REFERRED: usize = 16;
 
-/// Puts what came before in front of `request`. Returns what keeps its answer.
+/// Puts what came before in front of `request`. Returns what keeps its answer, and which messages were put
+/// there.
 pub(super) async fn recall(
     responses: &Responses,
     tenant: &str,
     request: &mut Request,
     origin: &Origin,
-) -> Result<Option<Keep>> {
-    let Some(keeping) = Keeping::of(request) else { return Ok(None) };
+) -> Result<(Option<Keep>, Range<usize>)> {
+    let mut put = 0..0;
+    let Some(keeping) = Keeping::of(request) else { return Ok((None, put)) };
     let opening = origin.opening.as_ref().filter(|_| keeping.store && responses.keeps());
     let refers = refers(request);
     if opening.is_none() && keeping.previous.is_none() && !refers {
-        return Ok(None);
+        return Ok((None, put));
     }
     // Made of the request as the caller sent it: the response repeats its fields.
     let encoder = opening.map(|opening| AnswerEncoder::new(request, opening).showing_all());
@@ -41,17 +46,17 @@ pub(super) async fn recall(
             Some(previous) => earlier(responses, tenant, previous).await?,
             None => Vec::new(),
         };
-        continued(request, items.clone(), completed.then(|| input.clone()))?;
+        put = continued(request, items.clone(), completed.then(|| input.clone()))?;
         items.append(&mut input);
         input = items;
     }
-    let Some(encoder) = encoder else { return Ok(None) };
+    let Some(encoder) = encoder else { return Ok((None, put)) };
     let size: usize = input.iter().map(|item| item.to_string().len()).sum();
     if size > responses::MAX_BYTES {
         return Err(responses::too_large());
     }
     let (responses, tenant) = (responses.clone(), tenant.to_owned());
-    Ok(Some(Keep { responses, tenant, encoder, input }))
+    Ok((Some(Keep { responses, tenant, encoder, input }), put))
 }
 
 /// Refuses a request that continues a response and belongs to a conversation: each has its own history.

@@ -8,12 +8,13 @@ use dormouse_core::{
     blobs::RecordsBlobs,
     chat::Dialect,
     conversation::{Address, MAX_APART},
+    files::{NewFile, Shelf},
     gateway::Origin,
     ports::{BlobPage, Blobs, Page, Records},
 };
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, caller, named, says};
+use crate::bench::{Bench, caller, code, named, says};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -170,4 +171,37 @@ async fn pictures_have_a_limit_of_their_own() {
     assert!(error.message().contains("pictures"), "{error}");
     assert_eq!(bench.told().len(), 1, "no model was called");
     bench.ask(&named("a"), &shows(&json!([picture(2)]))).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_that_was_deleted_since_is_told_as_that() {
+    let bench = Bench::new();
+    let gateway = &bench.gateways[0];
+    let new = NewFile {
+        filename: "notes.txt".into(),
+        purpose: "assistants".into(),
+        media_type: "text/plain".into(),
+        content: "notes".into(),
+    };
+    let file = bench.run(gateway.keep_file("acme", Shelf::Files, new)).await.unwrap().id;
+    let named_in = shows(&json!([
+        { "type": "text", "text": "Read." },
+        { "type": "file", "file": { "file_id": file } },
+    ]));
+    let id = bench.ask(&named("a"), &named_in).await.unwrap();
+    bench.ask(&named("a"), &says("two")).await.unwrap();
+    assert_eq!(bench.last()[0]["content"][1]["type"], "file");
+    bench.run(gateway.delete_file("acme", Shelf::Files, &file)).await.unwrap();
+
+    bench.ask(&named("a"), &says("three")).await.unwrap();
+    let told = bench.told().len();
+    let text = format!("[The file {file} was deleted.]");
+    assert_eq!(bench.last()[0]["content"][1], json!({ "type": "text", "text": text }));
+    let error = bench.ask(&named("a"), &named_in).await.unwrap_err();
+    assert_eq!((error.code(), error.param()), (Code::NotFound, Some("file_id")));
+    assert!(error.message().contains(&file), "{error}");
+    assert_eq!(bench.told().len(), told, "no model was called");
+    assert_eq!(code(bench.ask(&Address::New, &named_in).await), Some(Code::NotFound));
+    assert_eq!(bench.ask(&named("a"), &says("four")).await.unwrap(), id);
+    assert!(bench.told()[told].starts_with(&bench.told()[told - 1]));
 }

@@ -1,6 +1,9 @@
 //! A response is continued by its id: the provider is told the whole conversation.
 
-use dormouse_core::Code;
+use dormouse_core::{
+    Code,
+    files::{NewFile, Shelf},
+};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, answer};
@@ -40,6 +43,31 @@ async fn a_response_is_kept_as_it_was_given_and_continued_by_its_id() {
     let expected: Value =
         said.iter().map(|(role, text)| json!({ "role": role, "content": text })).collect();
     assert_eq!(bench.told(), expected);
+}
+
+#[tokio::test]
+async fn a_file_that_an_earlier_response_was_shown_may_be_deleted() {
+    let bench = Bench::new(vec![said("a"), said("b")]);
+    let new = NewFile {
+        filename: "notes.txt".into(),
+        purpose: "assistants".into(),
+        media_type: "text/plain".into(),
+        content: "notes".into(),
+    };
+    let kept = bench.gateway.keep_file("acme", Shelf::Files, new);
+    let file = bench.run(kept).await.unwrap().id;
+    let parts = json!([{ "type": "input_file", "file_id": file }]);
+    let named = json!({ "model": "m", "input": [{ "role": "user", "content": parts }] });
+    bench.ask("acme", "1", &named).await.expect("an answer");
+    bench.run(bench.gateway.delete_file("acme", Shelf::Files, &file)).await.unwrap();
+
+    let mut next = json!({ "model": "m", "input": "So?", "previous_response_id": "resp_1" });
+    bench.ask("acme", "2", &next).await.expect("an answer");
+    let text = format!("[The file {file} was deleted.]");
+    assert_eq!(bench.told()[0]["content"], text);
+    next["input"] = named["input"].clone();
+    let error = bench.ask("acme", "3", &next).await.expect_err("the file is not there");
+    assert_eq!((error.code(), error.param()), (Code::NotFound, Some("file_id")));
 }
 
 #[tokio::test]

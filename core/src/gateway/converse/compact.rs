@@ -133,6 +133,7 @@ async fn compact(
         dialect: request.dialect,
         model: request.model.clone(),
         now: conversations.now(),
+        earlier: 0..0,
         opened: Mutex::new(opened.clone()),
         successor: Mutex::default(),
     });

@@ -1,5 +1,7 @@
 //! What a request says about keeping its answer, and about answers that were kept before.
 
+use std::ops::Range;
+
 use serde_json::{Map, Value, json};
 
 use super::{ENCRYPTED, input};
@@ -99,7 +101,7 @@ pub fn reference(item: &Value) -> Option<&str> {
 
 /// Puts the items of earlier responses between the instructions of `request` and its own input, and
 /// `own` in the place of that, where it had to be completed. The original bytes do not say it all any
-/// more, so they go.
+/// more, so they go. Returns which messages were put there.
 ///
 /// # Errors
 ///
@@ -108,7 +110,7 @@ pub fn continued(
     request: &mut Request,
     earlier: Vec<Value>,
     own: Option<Vec<Value>>,
-) -> Result<()> {
+) -> Result<Range<usize>> {
     let earlier = input::decode_items(earlier, PREVIOUS, &mut request.tools)?;
     let first = request.messages.first();
     let place = usize::from(instructed(request) && first.is_some_and(|it| it.role == Role::System));
@@ -118,10 +120,11 @@ pub fn continued(
         request.messages.truncate(place);
         request.messages.extend(own);
     }
+    let put = place..place + earlier.len();
     request.messages.splice(place..place, earlier);
     request.extensions.0.shift_remove(PREVIOUS);
     request.original = None;
-    Ok(())
+    Ok(put)
 }
 
 /// Whether the first message is the request's instructions.
