@@ -79,6 +79,17 @@ impl Conversations {
         Ok(Opened { by_agent: matches!(address, Address::Agent(_)), ..opened })
     }
 
+    /// Finds the conversation that goes on from one which the request at hand has had compacted: it may be
+    /// claimed for that.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open), but for [`Code::ConversationBusy`].
+    pub(crate) async fn open_own(&self, tenant: &str, id: &str, policy: &Policy) -> Result<Opened> {
+        let opened = self.existing(tenant, id, policy).await?;
+        opened.session.moved(id).map_or(Ok(opened), Err)
+    }
+
     async fn existing(&self, tenant: &str, id: &str, policy: &Policy) -> Result<Opened> {
         let record = self.record(tenant, id).await?;
         self.opened(&record, policy)

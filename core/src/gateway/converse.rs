@@ -64,6 +64,8 @@ enum Purpose {
         parts: Parts,
         /// The turn that holds the system's messages.
         system: Option<Turn>,
+        /// Whether the request that has it made goes on from it.
+        goes_on: bool,
     },
 }
 

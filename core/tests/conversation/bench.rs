@@ -242,7 +242,16 @@ impl Bench {
 
     /// Asks beside others, and hears the answer to its end.
     pub(crate) async fn beside(&self, address: &Address, body: &Value) -> Result<Whole> {
-        let (gateway, caller) = (&self.gateways[0], caller("acme"));
+        self.beside_at(0, address, body).await
+    }
+
+    pub(crate) async fn beside_at(
+        &self,
+        gateway: usize,
+        address: &Address,
+        body: &Value,
+    ) -> Result<Whole> {
+        let (gateway, caller) = (&self.gateways[gateway], caller("acme"));
         let request = wire::openai_chat::decode_request(&body.to_string().into())?;
         let conversing = gateway.converse(&caller, address).await?;
         let origin = Origin { conversing, ..Origin::default() };

@@ -1,9 +1,11 @@
 //! A conversation that grows long goes on in another, which begins with a summary.
 
+use std::{pin::pin, time::Duration};
+
 use dormouse_core::{
     Code, accounting::Outcome, conversation::Address, gateway::Origin, money::NanoDollars,
 };
-use futures::future::join_all;
+use futures::{FutureExt, future::join_all};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, Reply, caller, code, named, says, says_to};
@@ -102,6 +104,42 @@ async fn of_many_requests_one_has_the_summary_made() {
     assert!(asked > answered);
     let listed = bench.gateways[0].conversations().list("acme", 0, 9).await.unwrap();
     assert_eq!(listed.len(), 2);
+}
+
+#[tokio::test]
+async fn who_had_the_summary_made_goes_on_from_it_before_others() {
+    let (bench, _) = long(&[]).await;
+    let (address, body) = (named("a"), says_to("small", &"y".repeat(2400)));
+    // So long that a provider is asked to count it, after the summary and before the answer.
+    let mut first = pin!(bench.beside_at(1, &address, &body));
+    let mut waits = 0;
+    let answered = loop {
+        if let Some(answered) = (&mut first).now_or_never() {
+            break answered;
+        }
+        waits += 1;
+        let caller = caller("acme");
+        let other = bench.run(bench.gateways[0].converse(&caller, &address)).await;
+        assert_eq!(code(other), Some(Code::ConversationBusy), "at wait {waits}");
+        bench.host.run_spawned().await;
+    };
+    answered.unwrap();
+    assert!(waits > 2, "{waits}");
+    assert_eq!(summaries(&bench).len(), 1);
+    bench.ask(&address, &says_to("small", "and now?")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_new_conversation_that_nobody_goes_on_with_is_free_again_soon() {
+    let (bench, old) = long(&[]).await;
+    let missing = json!({ "model": "small", "messages": [{ "role": "user", "content": [
+        { "type": "file", "file": { "file_id": format!("file_{}", "0".repeat(32)) } },
+    ] }] });
+    assert_eq!(code(bench.ask(&named("a"), &missing).await), Some(Code::NotFound));
+    let body = says_to("small", "and now?");
+    assert_eq!(code(bench.ask(&named("a"), &body).await), Some(Code::ConversationBusy));
+    bench.host.advance(Duration::from_secs(10));
+    assert_ne!(bench.ask(&named("a"), &body).await.unwrap(), old);
 }
 
 #[tokio::test]

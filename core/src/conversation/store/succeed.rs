@@ -1,5 +1,7 @@
 //! Having one conversation go on from another.
 
+use std::time::Duration;
+
 use super::Conversations;
 use crate::{
     Result,
@@ -8,16 +10,21 @@ use crate::{
         Opened, Prefix, Session, Turn,
         apart::Apart,
         records::{NAMES, PIECES_A_COMMIT, Stored, put_session, store},
-        session::{System, fresh_id},
+        session::{Claim, System, fresh_id},
         window::{bytes, share},
     },
     ports::{When, Write},
 };
 
+/// For how long nobody else may go on with a conversation that a request has had compacted: until that has
+/// claimed it itself. Should it fail before, the conversation is busy for no longer.
+const HEAD_START: Duration = Duration::from_secs(10);
+
 impl Conversations {
     /// The writes that archive a conversation and begin the one that goes on from it: with a turn that stands
     /// for its beginning, and with its end word for word. They go with the settlement of the call that wrote
-    /// the first. The other value is the id of the new conversation.
+    /// the first. The other value is the id of the new conversation. Where `goes_on`, a request is about to go
+    /// on with it, and others find it busy for a while.
     ///
     /// # Errors
     ///
@@ -27,7 +34,7 @@ impl Conversations {
         tenant: &str,
         opened: &Opened,
         turns: &[Turn],
-        (usage, replaced): (Usage, u64),
+        (usage, replaced, goes_on): (Usage, u64, bool),
     ) -> Result<(Vec<Write>, String)> {
         let now = self.host.now();
         let id = fresh_id(&*self.host);
@@ -45,6 +52,9 @@ impl Conversations {
             }
             heads.extend(head);
         }
+        let claim = turns
+            .first()
+            .map(|first| Claim { receipt: first.receipt.clone(), until: now + HEAD_START });
         let before = &opened.session;
         let tail: u64 = turns.iter().skip(1).map(|turn| bytes(&turn.messages)).sum();
         let messages = turns.iter().map(|turn| turn.messages.len()).sum::<usize>();
@@ -67,7 +77,7 @@ impl Conversations {
             system,
             prefix: said,
             kept_until,
-            claim: None,
+            claim: claim.filter(|_| goes_on),
             ..before.clone()
         };
         let archived = Session { successor: Some(id.clone()), claim: None, ..before.clone() };

@@ -54,7 +54,7 @@ impl Gateway {
             return Err(Error::new(Code::NotFound, "this gateway keeps no conversations"));
         };
         let model = opened.session().model.clone();
-        let compacted = compact(self, caller, &opened, &model, &origin).await;
+        let compacted = compact(self, caller, &opened, (&model, false), &origin).await;
         compacted.map_err(|failed| failed.error)
     }
 }
@@ -75,10 +75,10 @@ pub(super) async fn before_answer(
     model: &str,
     origin: &Origin,
 ) -> Result<Opened> {
-    match compact(gateway, caller, &opened, model, origin).await {
+    match compact(gateway, caller, &opened, (model, true), origin).await {
         Ok(Compacted { id, .. }) => {
             let policy = opened.policy();
-            gateway.conversations.open(&caller.tenant, &Address::Id(id), policy).await
+            gateway.conversations.open_own(&caller.tenant, &id, policy).await
         }
         Err(Failed { error, opened }) => match error.code() {
             Code::ConversationBusy | Code::StoreUnavailable | Code::Stopping => Err(error),
@@ -101,7 +101,7 @@ async fn compact(
     gateway: &Gateway,
     caller: &Caller,
     opened: &Opened,
-    model: &str,
+    (model, goes_on): (&str, bool),
     origin: &Origin,
 ) -> Result<Compacted, Failed> {
     let failed = |error| Failed { error, opened: Box::new(opened.clone()) };
@@ -129,7 +129,7 @@ async fn compact(
     ask_for(&mut request, &parts, writer.map(|writer| writer.window));
     let conversing = Arc::new(Conversing {
         tenant: tenant.clone(),
-        purpose: Purpose::Summary { parts, system },
+        purpose: Purpose::Summary { parts, system, goes_on },
         dialect: request.dialect,
         model: request.model.clone(),
         now: conversations.now(),

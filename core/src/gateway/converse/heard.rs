@@ -112,7 +112,7 @@ impl Heard {
                 let (writes, _) = conversations.append(tenant, &opened, &addition).await?;
                 Ok((writes, None))
             }
-            Purpose::Summary { parts, system } => {
+            Purpose::Summary { parts, system, goes_on } => {
                 let text = text(&answer);
                 if text.trim().is_empty() {
                     return Err(Error::new(Code::UpstreamInvalid, "the model wrote no summary"));
@@ -120,7 +120,7 @@ impl Heard {
                 let replaced = parts.head.iter().map(|turn| bytes(&turn.messages)).sum();
                 let first = summary::turn(&text, system.clone(), (receipt.id.clone(), now));
                 let turns: Vec<Turn> = [first].into_iter().chain(parts.tail.clone()).collect();
-                let written = (receipt.usage, replaced);
+                let written = (receipt.usage, replaced, *goes_on);
                 let (writes, id) = conversations.succeed(tenant, &opened, &turns, written).await?;
                 Ok((writes, Some(id)))
             }
