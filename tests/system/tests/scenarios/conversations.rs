@@ -23,7 +23,16 @@ async fn told(stage: &Stage) -> Vec<String> {
 }
 
 pub(crate) async fn gateways_of_one_store_continue_one_another(stage: Stage) {
-    let gateways = [stage.gateway(&[]).await, stage.gateway(&[]).await];
+    continue_one_another(stage, &[]).await;
+}
+
+pub(crate) async fn of_two_at_once_the_second_is_refused_by_any_gateway(stage: Stage) {
+    refuse_the_second_of_two(stage, &[]).await;
+}
+
+/// Two gateways with `settings` take turns in one conversation.
+pub(crate) async fn continue_one_another(stage: Stage, settings: &[(&str, &str)]) {
+    let gateways = [stage.gateway(settings).await, stage.gateway(settings).await];
     let mut said: Vec<String> = Vec::new();
     for (turn, text) in ["one", "two", "three"].into_iter().enumerate() {
         let reply = say(&gateways[turn % 2], "monday", text).await;
@@ -42,10 +51,11 @@ pub(crate) async fn gateways_of_one_store_continue_one_another(stage: Stage) {
     assert_eq!(told(&stage).await, ["anew"]);
 }
 
-pub(crate) async fn of_two_at_once_the_second_is_refused_by_any_gateway(stage: Stage) {
+/// Two gateways with `settings` are asked in one conversation at the same time.
+pub(crate) async fn refuse_the_second_of_two(stage: Stage, settings: &[(&str, &str)]) {
     let gate = Gate::closed();
     stage.upstream.once("echo", Answer::text(&["Wait."]).gated(2, &gate));
-    let gateways = [stage.gateway(&[]).await, stage.gateway(&[]).await];
+    let gateways = [stage.gateway(settings).await, stage.gateway(settings).await];
     let first = gateways[0].chat_request(&ask_streamed("echo")).header("x-session-id", "a");
     let first = tokio::spawn(Reply::of(first));
     stage.upstream.asked("echo").await;

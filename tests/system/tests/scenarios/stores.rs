@@ -1,5 +1,5 @@
-//! Stores that gateways share over a network: a budget is one for all of them, and a store that dies in
-//! the middle of a request leaves nothing half done.
+//! Stores that gateways share over a network: a budget is one for all of them, a conversation too, and a
+//! store that dies in the middle of a request leaves nothing half done.
 
 use dormouse_testkit::{
     servers::{PostgresServer, RedisServer, Server},
@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::{
     budgets::{PRICES, crowd, nanos},
     client::{Gateway, Reply, ask, ask_streamed},
+    conversations::{continue_one_another, refuse_the_second_of_two},
     stage::{Stage, within},
 };
 
@@ -36,6 +37,26 @@ pub(crate) async fn a_postgres_that_dies_leaves_nothing_half_done(stage: Stage) 
     let mut server = PostgresServer::start().await;
     let url = server.url();
     leaves_nothing_half_done(stage, &mut server, &url).await;
+}
+
+pub(crate) async fn gateways_on_redis_continue_one_another(stage: Stage) {
+    let server = RedisServer::start().await;
+    continue_one_another(stage, &[("DORMOUSE_STORE", &server.url())]).await;
+}
+
+pub(crate) async fn gateways_on_postgres_continue_one_another(stage: Stage) {
+    let server = PostgresServer::start().await;
+    continue_one_another(stage, &[("DORMOUSE_STORE", &server.url())]).await;
+}
+
+pub(crate) async fn of_two_at_once_the_second_is_refused_on_redis(stage: Stage) {
+    let server = RedisServer::start().await;
+    refuse_the_second_of_two(stage, &[("DORMOUSE_STORE", &server.url())]).await;
+}
+
+pub(crate) async fn of_two_at_once_the_second_is_refused_on_postgres(stage: Stage) {
+    let server = PostgresServer::start().await;
+    refuse_the_second_of_two(stage, &[("DORMOUSE_STORE", &server.url())]).await;
 }
 
 async fn never_pass_a_budget(stage: Stage, store: &str) {
