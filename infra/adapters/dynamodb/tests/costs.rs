@@ -46,7 +46,7 @@ impl Records for Priced {
         let targets: Vec<_> = commit
             .writes
             .iter()
-            .map(|write| write.target())
+            .map(ports::Write::target)
             .map(|(collection, id)| (collection.to_owned(), id.to_owned()))
             .collect();
         let sizes = async || {

@@ -3,7 +3,8 @@
 use std::{fmt, time::Duration};
 
 use deadpool_postgres::{
-    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod,
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, QueueMode,
+    RecyclingMethod,
 };
 use tokio::{
     sync::OnceCell,
@@ -104,7 +105,11 @@ impl Link {
         let prepared = Hook::async_fn(|client: &mut ClientWrapper, _| {
             Box::pin(async move { client.batch_execute(SESSION).await.map_err(HookError::Backend) })
         });
-        let pool = Pool::builder(manager).max_size(CONNECTIONS).post_create(prepared);
+        // The one that was used last: the caches of its process at the server are warm.
+        let pool = Pool::builder(manager)
+            .max_size(CONNECTIONS)
+            .queue_mode(QueueMode::Lifo)
+            .post_create(prepared);
         pool.build().map_err(Failure::unusable)
     }
 }
