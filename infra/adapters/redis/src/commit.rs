@@ -1,15 +1,18 @@
 //! A commit, as the script that applies it wants it and answers it.
 
-use std::{sync::LazyLock, time::Duration};
+use std::time::Duration;
 
 use dormouse_core::ports::{
     Commit, Outcome, Refusal, TOKEN_MEMORY, Timestamp, Version, When, Write,
 };
-use redis::{Script, ScriptInvocation};
 
-use crate::{failure::Failure, keys::Keys};
+use crate::{
+    failure::Failure,
+    keys::Keys,
+    request::{Request, Script},
+};
 
-static COMMIT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("commit.lua")));
+static COMMIT: Script = Script::new(include_str!("commit.lua"));
 
 /// The most expired records that are cleared away for each commit: more than a commit adds.
 const SWEEP: u32 = 32;
@@ -20,16 +23,18 @@ const RECORD_GRACE: Duration = Duration::from_secs(24 * 3600);
 const TOKEN_GRACE: Duration = Duration::from_secs(600);
 
 /// The call that applies `commit`.
-pub(crate) fn call(commit: &Commit, now: Timestamp) -> ScriptInvocation<'static> {
+pub(crate) fn call(commit: &Commit, now: Timestamp) -> Request {
     let keys = Keys::of(&commit.tenant);
-    let mut call = COMMIT.prepare_invoke();
+    let mut call = Request::script(&COMMIT);
     call.key(keys.last_version()).key(keys.expiries());
-    call.arg(now.0).arg(milliseconds(RECORD_GRACE)).arg(SWEEP);
+    call.number(&now.0).number(&milliseconds(RECORD_GRACE)).number(&SWEEP);
     match &commit.token {
         None => call.arg("").arg(""),
-        Some(_) => call.arg((now + TOKEN_MEMORY).0).arg(milliseconds(TOKEN_MEMORY + TOKEN_GRACE)),
+        Some(_) => {
+            call.number(&(now + TOKEN_MEMORY).0).number(&milliseconds(TOKEN_MEMORY + TOKEN_GRACE))
+        }
     };
-    call.arg(commit.writes.len());
+    call.number(&commit.writes.len());
     for write in &commit.writes {
         let (collection, id) = write.target();
         call.key(keys.record(collection, id)).key(keys.ids(collection));
@@ -44,9 +49,9 @@ pub(crate) fn call(commit: &Commit, now: Timestamp) -> ScriptInvocation<'static>
             Write::Add { fields, ceiling, .. } => {
                 let (name, most) =
                     ceiling.as_ref().map_or(("", 0), |(name, most)| (name.as_str(), *most));
-                call.arg("add").arg(id).arg(name).arg(most).arg(fields.len());
+                call.arg("add").arg(id).arg(name).number(&most).number(&fields.len());
                 for (name, amount) in fields {
-                    call.arg(name).arg(*amount);
+                    call.arg(name.as_str()).number(amount);
                 }
             }
         }
@@ -58,19 +63,21 @@ pub(crate) fn call(commit: &Commit, now: Timestamp) -> ScriptInvocation<'static>
 }
 
 /// What the script says of a commit.
-pub(crate) fn outcome(answer: &[String]) -> Result<Outcome, Failure> {
+pub(crate) fn outcome(answer: &[Vec<u8>]) -> Result<Outcome, Failure> {
     let unknown = || Failure::corrupt("the script's answer is not one of its own");
-    match answer.split_first().ok_or_else(unknown)? {
-        (kind, versions) if kind == "applied" => versions
+    let words = answer.iter().map(|word| str::from_utf8(word)).collect::<Result<Vec<_>, _>>();
+    let words = words.map_err(|_| unknown())?;
+    match words.split_first().ok_or_else(unknown)? {
+        (&"applied", versions) => versions
             .iter()
-            .map(|version| match version.as_str() {
+            .map(|version| match *version {
                 "" => Ok(None),
                 version => version.parse().map(|it| Some(Version(it))).map_err(|_| unknown()),
             })
             .collect::<Result<_, _>>()
             .map(Outcome::Applied),
-        (kind, [write, why]) if kind == "refused" => {
-            let why = if why == "ceiling" { Refusal::Ceiling } else { Refusal::Condition };
+        (&"refused", [write, why]) => {
+            let why = if *why == "ceiling" { Refusal::Ceiling } else { Refusal::Condition };
             Ok(Outcome::Refused { write: write.parse().map_err(|_| unknown())?, why })
         }
         _ => Err(unknown()),

@@ -3,11 +3,10 @@
 use std::{error::Error as StdError, time::Duration};
 
 use dormouse_core::{Code, Error};
-use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 /// Why a call was not served.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub struct Failure {
     message: &'static str,
     /// Whether the connection may serve other calls.
     connected: bool,
@@ -23,16 +22,29 @@ impl Failure {
     /// The server evicts records when its memory is full.
     pub(crate) fn forgetful(policy: &str) -> Self {
         let cause = format!("maxmemory-policy is {policy}, and must be noeviction");
-        Self { message: "the store refuses to work", connected: true, cause: cause.into() }
+        Self::refused(cause)
     }
 
     /// The server was silent for too long.
-    pub(crate) fn silent(cause: impl StdError + Send + Sync + 'static) -> Self {
+    pub fn silent(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let message = "the store does not answer";
-        Self { message, connected: false, cause: Box::new(cause) }
+        Self { message, connected: false, cause: cause.into() }
     }
 
-    pub(crate) fn is_connected(&self) -> bool {
+    /// There is no connection to the server, or none any more.
+    pub fn unreachable(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        let message = "the store cannot be reached";
+        Self { message, connected: false, cause: cause.into() }
+    }
+
+    /// The server was reached, and does not do what it was asked for.
+    pub fn refused(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        let message = "the store refuses to work";
+        Self { message, connected: true, cause: cause.into() }
+    }
+
+    /// Whether the connection may serve other calls.
+    pub fn is_connected(&self) -> bool {
         self.connected
     }
 
@@ -41,23 +53,5 @@ impl Failure {
     pub(crate) fn unavailable(self) -> Error {
         let error = Error::new(Code::StoreUnavailable, self.message);
         error.retry_after(Duration::from_secs(1)).caused_by(self.cause)
-    }
-}
-
-impl From<RedisError> for Failure {
-    fn from(error: RedisError) -> Self {
-        let connected = match error.kind() {
-            // Another server may have taken over, and the name may lead there by now.
-            ErrorKind::Server(
-                ServerErrorKind::ReadOnly
-                | ServerErrorKind::MasterDown
-                | ServerErrorKind::BusyLoading,
-            ) => false,
-            ErrorKind::Server(_) | ErrorKind::Extension => true,
-            _ => false,
-        };
-        let message =
-            if connected { "the store refuses to work" } else { "the store cannot be reached" };
-        Self { message, connected, cause: Box::new(error) }
     }
 }

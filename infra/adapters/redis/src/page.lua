@@ -1,5 +1,6 @@
 #!lua flags=no-writes
--- Reads a page of a collection: for each record its id, then the fields of its hash.
+-- Reads a page of a collection: for each record its id, how many words follow, and these: the fields of its
+-- hash. One list without others in it, since not every client brings those back.
 --
 -- KEYS: the collection's ids. ARGV: what the keys of its records begin with, the time, the most records,
 -- the bounds as ZRANGE BYLEX wants them, and whether to go backwards.
@@ -19,9 +20,9 @@ local function lives(record)
     return #record > 0
 end
 
-local page = {}
+local page, records_on_it = {}, 0
 while true do
-    local most = math.max(limit - #page, LEAST)
+    local most = math.max(limit - records_on_it, LEAST)
     local found
     if backwards then
         found = redis.call('ZRANGE', ids, before, after, 'BYLEX', 'REV', 'LIMIT', 0, most)
@@ -31,9 +32,11 @@ while true do
     for _, id in ipairs(found) do
         local record = redis.call('HGETALL', records .. id)
         if lives(record) then
-            table.insert(record, 1, id)
-            page[#page + 1] = record
-            if #page == limit then return page end
+            local last = #page + 2
+            page[last - 1], page[last] = id, tostring(#record)
+            for at = 1, #record do page[last + at] = record[at] end
+            records_on_it = records_on_it + 1
+            if records_on_it == limit then return page end
         end
     end
     if #found < most then return page end

@@ -1,51 +1,61 @@
 //! Reading records.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use dormouse_core::ports::{Page, Record, Timestamp, Version};
-use redis::{Script, ScriptInvocation};
 
-use crate::{failure::Failure, keys::Keys};
+use crate::{
+    failure::Failure,
+    keys::Keys,
+    request::{Request, Script},
+};
 
-static PAGE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("page.lua")));
+static PAGE: Script = Script::new(include_str!("page.lua"));
+
+/// The call that reads a record.
+pub(crate) fn get(tenant: &str, collection: &str, id: &str) -> Request {
+    let mut call = Request::command("HGETALL");
+    call.key(Keys::of(tenant).record(collection, id));
+    call
+}
 
 /// The call that reads a page.
-pub(crate) fn call(
-    tenant: &str,
-    collection: &str,
-    page: &Page,
-    now: Timestamp,
-) -> ScriptInvocation<'static> {
+pub(crate) fn page(tenant: &str, collection: &str, page: &Page, now: Timestamp) -> Request {
     let keys = Keys::of(tenant);
     let bound = |bound: &Option<String>, none: &str| match bound {
         Some(id) => format!("({id}"),
         None => none.to_owned(),
     };
-    let mut call = PAGE.prepare_invoke();
+    let mut call = Request::script(&PAGE);
     call.key(keys.ids(collection));
-    call.arg(keys.records(collection)).arg(now.0).arg(page.limit);
+    call.arg(keys.records(collection)).number(&now.0).number(&page.limit);
     call.arg(bound(&page.after, "-")).arg(bound(&page.before, "+"));
-    call.arg(u8::from(page.descending));
+    call.number(&u8::from(page.descending));
     call
 }
 
-/// The record of a page's entry: its id, then the fields of its hash.
-pub(crate) fn entry(entry: Vec<Vec<u8>>) -> Result<Record, Failure> {
-    let mut parts = entry.into_iter();
-    let id = text(parts.next().ok_or_else(|| Failure::corrupt("an entry without an id"))?)?;
-    let mut fields = Vec::new();
-    while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
-        fields.push((name, value));
+/// The records of a page: of each its id, how many words its fields are, and these.
+pub(crate) fn records(answer: Vec<Vec<u8>>) -> Result<Vec<Record>, Failure> {
+    let mut words = answer.into_iter();
+    let mut records = Vec::new();
+    while let Some(id) = words.next() {
+        let id = text(id)?;
+        let many = words.next().ok_or_else(|| Failure::corrupt("a page that breaks off"))?;
+        let fields = words.by_ref().take(number(many)?);
+        records.push(record(id, fields)?);
     }
-    record(id, fields)
+    Ok(records)
 }
 
-/// The record that the fields of its hash make.
-pub(crate) fn record(id: String, fields: Vec<(Vec<u8>, Vec<u8>)>) -> Result<Record, Failure> {
+/// The record that the fields of its hash make: names and contents by turns.
+pub(crate) fn record(
+    id: String,
+    mut fields: impl Iterator<Item = Vec<u8>>,
+) -> Result<Record, Failure> {
     let (mut value, mut version, mut expires_at) = (Bytes::new(), None, None);
     let mut counters = BTreeMap::new();
-    for (name, content) in fields {
+    while let (Some(name), Some(content)) = (fields.next(), fields.next()) {
         match name.as_slice() {
             b"v" => value = content.into(),
             b"n" => version = Some(Version(number(content)?)),

@@ -7,13 +7,13 @@ use dormouse_core::{
     Error, Result,
     ports::{Commit, Host, Outcome, Page, Record, Records, hex},
 };
-use redis::cmd;
 
+#[cfg(feature = "client")]
+use crate::client::ClientLink;
 use crate::{
     commit,
     failure::Failure,
-    keys::Keys,
-    link::{Call, Link, Repeat},
+    link::{Link, Repeat},
     reading,
 };
 
@@ -22,7 +22,7 @@ use crate::{
 /// Every call is one exchange over one connection that all calls share. What breaks it, or takes longer
 /// than 5 s, is a [`StoreUnavailable`](dormouse_core::Code::StoreUnavailable); the next call opens another.
 pub struct RedisRecords {
-    link: Link,
+    link: Box<dyn Link>,
     host: Arc<dyn Host>,
 }
 
@@ -34,8 +34,14 @@ impl RedisRecords {
     /// # Errors
     ///
     /// [`InvalidRequest`](dormouse_core::Code::InvalidRequest) if `url` is none of these.
+    #[cfg(feature = "client")]
     pub fn new(url: &str, host: Arc<dyn Host>) -> Result<Self> {
-        Ok(Self { link: Link::new(url)?, host })
+        Ok(Self::over(ClientLink::new(url)?, host))
+    }
+
+    /// Records in the server that `link` leads to. They expire by the clock of `host`.
+    pub fn over(link: impl Link + 'static, host: Arc<dyn Host>) -> Self {
+        Self { link: Box::new(link), host }
     }
 }
 
@@ -43,36 +49,32 @@ impl RedisRecords {
 impl Records for RedisRecords {
     async fn get(&self, tenant: &str, collection: &str, id: &str) -> Result<Option<Record>> {
         Record::validate_name(tenant, collection, id)?;
-        let mut command = cmd("HGETALL");
-        command.arg(Keys::of(tenant).record(collection, id));
-        let fields: Vec<(Vec<u8>, Vec<u8>)> =
-            self.link.ask(&Call::Command(command), Repeat::Safe).await.map_err(unavailable)?;
+        let call = reading::get(tenant, collection, id);
+        let fields = self.link.ask(&call, Repeat::Safe).await.map_err(unavailable)?;
         if fields.is_empty() {
             return Ok(None);
         }
-        let record = reading::record(id.to_owned(), fields).map_err(unavailable)?;
+        let record = reading::record(id.to_owned(), fields.into_iter()).map_err(unavailable)?;
         let now = self.host.now();
         Ok(Some(record).filter(|record| record.expires_at.is_none_or(|expiry| now < expiry)))
     }
 
     async fn page(&self, tenant: &str, collection: &str, page: Page) -> Result<Vec<Record>> {
         page.validate(tenant, collection)?;
-        let call = reading::call(tenant, collection, &page, self.host.now());
-        let entries: Vec<Vec<Vec<u8>>> =
-            self.link.ask(&Call::Script(call), Repeat::Safe).await.map_err(unavailable)?;
-        entries.into_iter().map(reading::entry).collect::<Result<_, _>>().map_err(unavailable)
+        let call = reading::page(tenant, collection, &page, self.host.now());
+        let answer = self.link.ask(&call, Repeat::Safe).await.map_err(unavailable)?;
+        reading::records(answer).map_err(unavailable)
     }
 
     async fn commit(&self, mut commit: Commit) -> Result<Outcome> {
         commit.validate()?;
         // A cluster's client tries again by itself, whether that is safe or not: so it must be.
-        if self.link.is_cluster() && commit.token.is_none() {
+        if self.link.insists() && commit.token.is_none() {
             commit.token = Some(hex(self.host.random().into_iter().take(16)));
         }
         let repeat = if commit.token.is_some() { Repeat::Safe } else { Repeat::Unsafe };
         let call = commit::call(&commit, self.host.now());
-        let answer: Vec<String> =
-            self.link.ask(&Call::Script(call), repeat).await.map_err(unavailable)?;
+        let answer = self.link.ask(&call, repeat).await.map_err(unavailable)?;
         commit::outcome(&answer).map_err(unavailable)
     }
 }
