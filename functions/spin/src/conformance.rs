@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Router, extract::Path, routing::post};
-use dormouse_core::ports::{Commit, Outcome, Records as _, Write};
+use dormouse_core::ports::{Commit, Host, Outcome, Records, Write};
 use dormouse_testkit::{conformance, fakes::TestHost};
 use futures::future::join_all;
 
-use crate::{host::SpinHost, records::SpinRecords};
+use crate::{host::SpinHost, settings, store};
 
 /// How many writers there are in [`race`].
 const WRITERS: usize = 50;
@@ -26,12 +26,19 @@ pub(crate) fn router() -> Router {
 
 async fn records() -> &'static str {
     let clock = Arc::new(TestHost::default());
-    conformance::records(&SpinRecords::new(clock.clone()), &*clock).await;
+    conformance::records(&*chosen(clock.clone()).await, &*clock).await;
     "every clause holds"
 }
 
+/// The store that the settings of the component choose.
+#[expect(clippy::expect_used, reason = "the gateway has read the same settings before")]
+async fn chosen(clock: Arc<dyn Host>) -> Arc<dyn Records> {
+    let settings = settings::read().await.expect("settings");
+    store::open(&settings, clock).expect("a store")
+}
+
 async fn race(Path(tenant): Path<String>) -> String {
-    let records = SpinRecords::new(Arc::new(SpinHost));
+    let records = chosen(Arc::new(SpinHost)).await;
     let add = || Write::Add {
         collection: "races".to_owned(),
         id: "race".to_owned(),

@@ -17,8 +17,7 @@ use spin_sdk::{
 use tower::ServiceExt as _;
 
 use crate::{
-    catalog, host::SpinHost, http_client::SpinClient, logging, records::SpinRecords, response,
-    settings, tasks,
+    catalog, host::SpinHost, http_client::SpinClient, logging, response, settings, store, tasks,
 };
 
 #[http_service]
@@ -58,7 +57,7 @@ async fn router() -> Result<Router> {
 fn gateway(settings: Settings, catalog: Catalog) -> Result<Gateway> {
     let host = Arc::new(SpinHost);
     let http = Arc::new(SpinClient::new(settings.upstream_connect_timeout));
-    let records = Arc::new(SpinRecords::new(host.clone()));
+    let records = store::open(&settings, host.clone())?;
     Gateway::with_catalog(
         settings,
         catalog,

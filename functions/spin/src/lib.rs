@@ -27,8 +27,14 @@ mod logging;
 #[cfg(target_family = "wasm")]
 mod records;
 #[cfg(target_family = "wasm")]
+mod redis;
+#[cfg(target_family = "wasm")]
 mod response;
 #[cfg(target_family = "wasm")]
 mod settings;
 #[cfg(target_family = "wasm")]
+mod store;
+#[cfg(target_family = "wasm")]
 mod tasks;
+#[cfg(target_family = "wasm")]
+mod turns;

@@ -6,7 +6,6 @@
 
 mod commit;
 mod database;
-mod turns;
 
 use std::{fmt, sync::Arc};
 

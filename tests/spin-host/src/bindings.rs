@@ -3,7 +3,10 @@
 wasmtime::component::bindgen!({
     path: "wit",
     world: "imports",
-    with: { "spin:sqlite/sqlite.connection": crate::sqlite::Connection },
+    with: {
+        "spin:redis/redis.connection": crate::redis::Connection,
+        "spin:sqlite/sqlite.connection": crate::sqlite::Connection,
+    },
 });
 
-pub(crate) use spin::{sqlite::sqlite, variables::variables};
+pub(crate) use spin::{redis::redis, sqlite::sqlite, variables::variables};

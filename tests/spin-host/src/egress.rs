@@ -19,7 +19,8 @@ impl Egress {
         Self(allowed.into())
     }
 
-    fn allows(&self, uri: &Uri) -> bool {
+    /// Whether something may be sent there.
+    pub(crate) fn allows(&self, uri: &Uri) -> bool {
         self.0.iter().any(|destination| destination.covers(uri))
     }
 }
@@ -61,7 +62,11 @@ enum Port {
 impl Destination {
     fn covers(&self, uri: &Uri) -> bool {
         let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) else { return false };
-        let usual = if scheme == "https" { 443 } else { 80 };
+        let usual = match scheme {
+            "https" => 443,
+            "redis" | "rediss" => 6379,
+            _ => 80,
+        };
         let port = uri.port_u16().unwrap_or(usual);
         let host_fits = match self.host.strip_prefix('*') {
             Some(suffix) => host.ends_with(suffix),
@@ -106,6 +111,7 @@ mod tests {
         assert!(covers("https://api.example.com", "https://api.example.com/v1"));
         assert!(covers("https://*.example.com:443", "https://api.example.com/"));
         assert!(covers("*://*:*", "http://anything:1/"));
+        assert!(covers("redis://127.0.0.1", "redis://me:secret@127.0.0.1:6379/0"));
     }
 
     #[test]

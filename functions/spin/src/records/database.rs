@@ -14,7 +14,7 @@ use spin_sdk::{
     time::sleep,
 };
 
-use super::turns::{Turn, Turns};
+use crate::turns::{Turn, Turns};
 
 /// How often a statement is tried that finds the database locked. Spin itself waits some seconds each
 /// time.

@@ -31,6 +31,16 @@ impl Host {
         Self::serve("conformance.wasm", database, &[])
     }
 
+    /// Serves the component with the conformance routes, which keeps its records in the Redis of `url`
+    /// if it `may`.
+    pub(crate) fn on_redis(url: &str, may: bool) -> Self {
+        let (store, key) = (format!("dormouse_store={url}"), format!("dormouse_api_key={ADMIN}"));
+        let variables = ["--variable", &store, "--variable", &key];
+        let allowed: &[&str] = if may { &["--allow", "redis://127.0.0.1:*"] } else { &[] };
+        let nothing = Path::new("/nonexistent/folder/store.db");
+        Self::serve("conformance.wasm", nothing, &[&variables[..], allowed].concat())
+    }
+
     /// Serves the gateway in front of `upstream`, where every token costs something.
     pub(crate) fn in_front_of(upstream: &str, database: &Path) -> Self {
         let upstream = format!("dormouse_upstream={upstream}");

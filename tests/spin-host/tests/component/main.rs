@@ -13,4 +13,5 @@ mod disconnects;
 mod host;
 mod manifest;
 mod records;
+mod redis;
 mod upstream;

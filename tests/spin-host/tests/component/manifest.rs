@@ -16,11 +16,12 @@ struct Component {
 }
 
 /// The interfaces that need a grant, and the key of the manifest's component that grants each.
-const GRANTS: [(&str, &str); 5] = [
+const GRANTS: [(&str, &str); 6] = [
     ("spin:sqlite/", "sqlite_databases"),
     ("spin:variables/", "variables"),
     ("spin:key-value/", "key_value_stores"),
     ("fermyon:spin/llm", "ai_models"),
+    ("spin:redis/", "allowed_outbound_hosts"),
     ("wasi:http/client", "allowed_outbound_hosts"),
 ];
 
@@ -74,7 +75,7 @@ fn every_path_in_the_manifest_exists() {
 }
 
 #[test]
-fn every_variable_is_a_setting_and_every_key_a_secret() {
+fn every_variable_is_a_setting_and_what_has_a_credential_is_a_secret() {
     let mut manifest = manifest();
     let settings = fs::read_to_string(root().join("core/src/settings.rs")).unwrap();
     let declared = manifest["variables"].as_table().unwrap().clone();
@@ -86,7 +87,8 @@ fn every_variable_is_a_setting_and_every_key_a_secret() {
     }
     for (name, variable) in declared {
         let secret = variable.get("secret").is_some_and(|it| it == &Value::Boolean(true));
-        assert_eq!(secret, name.ends_with("_key"), "{name}");
+        let has_credential = name.ends_with("_key") || name.ends_with("_store");
+        assert_eq!(secret, has_credential, "{name}");
         assert!(variable.get("default").is_some() != variable.get("required").is_some(), "{name}");
     }
 }

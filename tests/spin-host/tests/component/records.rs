@@ -39,7 +39,7 @@ fn a_store_that_cannot_be_opened_is_unavailable() {
 }
 
 /// How many writes a race says it applied; none may have failed otherwise.
-fn applied((status, body): &(u16, String)) -> usize {
+pub(crate) fn applied((status, body): &(u16, String)) -> usize {
     assert_eq!(*status, 200, "{body}");
     body.strip_suffix(" applied, 0 failed").expect(body).parse().unwrap()
 }

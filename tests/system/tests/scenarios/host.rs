@@ -112,6 +112,7 @@ async fn instantiate(settings: &BTreeMap<String, String>, store: &Path) -> (Runn
         format!("--cache={}", component.with_extension("compiled").display()),
         "--listen=127.0.0.1:0".into(),
         "--allow=http://127.0.0.1:*".into(),
+        "--allow=redis://127.0.0.1:*".into(),
     ]
     .into_iter()
     .chain(pairs)

@@ -229,6 +229,12 @@ mod spin {
         endless {
             an_endless_body_is_cut_off,
         }
+        stores {
+            four_gateways_on_redis_never_pass_a_budget,
+            a_redis_that_dies_leaves_nothing_half_done,
+            gateways_on_redis_continue_one_another,
+            of_two_at_once_the_second_is_refused_on_redis,
+        }
         unnoticed {
             a_whole_request_runs_to_its_end,
         }

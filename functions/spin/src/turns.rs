@@ -14,7 +14,7 @@ use spin_sdk::wasip3::{wit_bindgen::StreamWriter, wit_stream};
 
 /// A queue for one place.
 #[derive(Default)]
-pub(super) struct Turns(Mutex<Queue>);
+pub(crate) struct Turns(Mutex<Queue>);
 
 #[derive(Default)]
 struct Queue {
@@ -26,7 +26,7 @@ struct Queue {
 
 impl Turns {
     /// Waits for the place.
-    pub(super) async fn take(&self) -> Turn<'_> {
+    pub(crate) async fn take(&self) -> Turn<'_> {
         let (mut told, mut turn) = {
             let mut queue = self.queue();
             if !queue.taken {
@@ -51,7 +51,7 @@ impl Turns {
 }
 
 /// The place, or one's number in the queue for it; given up when dropped.
-pub(super) struct Turn<'a> {
+pub(crate) struct Turn<'a> {
     turns: &'a Turns,
     waiting_as: Option<u64>,
 }
