@@ -195,8 +195,10 @@ mod server {
             a_postgres_that_dies_leaves_nothing_half_done,
             gateways_on_redis_continue_one_another,
             gateways_on_postgres_continue_one_another,
+            gateways_on_dynamodb_continue_one_another,
             of_two_at_once_the_second_is_refused_on_redis,
             of_two_at_once_the_second_is_refused_on_postgres,
+            of_two_at_once_the_second_is_refused_on_dynamodb,
         }
         workers {
             when_all_workers_are_busy_the_next_is_told_at_once,

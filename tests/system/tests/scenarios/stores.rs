@@ -2,6 +2,7 @@
 //! store that dies in the middle of a request leaves nothing half done.
 
 use dormouse_testkit::{
+    ministack::MiniStack,
     servers::{PostgresServer, RedisServer, Server},
     upstream::{Answer, Gate},
 };
@@ -57,6 +58,33 @@ pub(crate) async fn of_two_at_once_the_second_is_refused_on_redis(stage: Stage) 
 pub(crate) async fn of_two_at_once_the_second_is_refused_on_postgres(stage: Stage) {
     let server = PostgresServer::start().await;
     refuse_the_second_of_two(stage, &[("DORMOUSE_STORE", &server.url())]).await;
+}
+
+pub(crate) async fn gateways_on_dynamodb_continue_one_another(stage: Stage) {
+    let server = MiniStack::start().await;
+    let store = table(&server);
+    continue_one_another(stage, &on_table(&store)).await;
+}
+
+pub(crate) async fn of_two_at_once_the_second_is_refused_on_dynamodb(stage: Stage) {
+    let server = MiniStack::start().await;
+    let store = table(&server);
+    refuse_the_second_of_two(stage, &on_table(&store)).await;
+}
+
+/// A table in `server`, which the first gateway that needs it makes.
+fn table(server: &MiniStack) -> String {
+    let (region, endpoint) = (MiniStack::REGION, server.endpoint());
+    format!("dynamodb://dormouse?region={region}&endpoint={endpoint}&create=true")
+}
+
+/// The settings of gateways whose store is the table of this URL.
+fn on_table(url: &str) -> [(&str, &str); 3] {
+    [
+        ("DORMOUSE_STORE", url),
+        ("AWS_ACCESS_KEY_ID", MiniStack::KEY_ID),
+        ("AWS_SECRET_ACCESS_KEY", MiniStack::SECRET),
+    ]
 }
 
 async fn never_pass_a_budget(stage: Stage, store: &str) {
