@@ -201,7 +201,8 @@ async fn whoever_gives_up_closes_the_connection() {
         connection = bench.accept() => connection,
     };
     drop(sent);
-    assert_eq!(connection.read(&mut [0]).await.unwrap(), 0);
+    // The request may have been written already: what matters is that it ends.
+    connection.read_to_end(&mut Vec::new()).await.unwrap();
 }
 
 #[tokio::test]
