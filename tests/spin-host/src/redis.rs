@@ -5,7 +5,10 @@
 //! interface has no word for is an error.
 
 use http::Uri;
-use redis::{AsyncCommands as _, Client, ErrorKind, RedisError, Value, aio::MultiplexedConnection};
+use redis::{
+    AsyncCommands as _, AsyncConnectionConfig, Client, ErrorKind, RedisError, Value,
+    aio::MultiplexedConnection,
+};
 use wasmtime::component::{Accessor, HasSelf, Resource};
 
 use crate::{
@@ -75,7 +78,12 @@ impl HostConnectionWithStore<Guest> for HasSelf<Guest> {
             return Err(Error::InvalidAddress);
         }
         let client = Client::open(address).map_err(|_| Error::InvalidAddress)?;
-        let connection = client.get_multiplexed_async_connection().await.map_err(failed)?;
+        // How long to wait is the component's own affair: the client's half a second is soon over on a
+        // machine that is busy.
+        let config =
+            AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+        let connection = client.get_multiplexed_async_connection_with_config(&config).await;
+        let connection = connection.map_err(failed)?;
         caller.with(|mut access| access.get().table.push(Connection(connection))).map_err(failed)
     }
 
