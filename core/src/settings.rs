@@ -124,6 +124,8 @@ settings! {
         "How long a request that is not streamed waits for its model to wake; then it is answered 503. Streamed ones wait on, kept alive.";
     store: Option<Secret>, "store", "URL", None,
         "Where keys, budgets and receipts are kept: sqlite:///path/to/file.db, postgres://…, redis://…, dynamodb://table or memory:. Unset, a SQLite file in the data directory.";
+    store_timeout: Duration, "store-timeout", "DURATION", Some("5s"),
+        "How long a call of the store may take, with opening a connection and trying again; then the request is answered 503.";
     blobs: Option<String>, "blobs", "URL", None,
         "Where files and pictures are kept: files:///directory, s3://bucket/prefix, records: (in the store) or memory:. Unset, in a directory blobs beside the SQLite file, or with another store, in that.";
     data: Option<String>, "data", "DIRECTORY", None,

@@ -12,7 +12,10 @@ use dormouse_core::{
 use dormouse_postgres::PostgresRecords;
 use dormouse_redis::RedisRecords;
 use dormouse_sqlite::SqliteRecords;
-use dormouse_testkit::servers::{PostgresServer, RedisServer};
+use dormouse_testkit::{
+    conformance::TIMEOUT,
+    servers::{PostgresServer, RedisServer},
+};
 use tempfile::TempDir;
 
 use crate::{
@@ -42,7 +45,7 @@ pub(crate) async fn start(only: &str, host: &Arc<dyn Host>) -> Result<Vec<Store>
         // A file that is written anew in the middle would hit one side and not the other.
         let settings = ["--appendfsync", sync, "--auto-aof-rewrite-percentage", "0"];
         let server = RedisServer::start_with(&settings).await;
-        let records = Arc::new(RedisRecords::new(&server.url(), Arc::clone(host))?);
+        let records = Arc::new(RedisRecords::new(&server.url(), TIMEOUT, Arc::clone(host))?);
         let hand = Arc::new(Redis::connect(&server.url()).await?);
         stores.push(Store::Redis { records, hand, _server: server });
     }
@@ -52,7 +55,7 @@ pub(crate) async fn start(only: &str, host: &Arc<dyn Host>) -> Result<Vec<Store>
         } else {
             PostgresServer::start_quick().await
         };
-        let records = Arc::new(PostgresRecords::new(&server.url(), Arc::clone(host))?);
+        let records = Arc::new(PostgresRecords::new(&server.url(), TIMEOUT, Arc::clone(host))?);
         make_schema(&*records).await?;
         let hand = Arc::new(Postgres::connect(&server.url()).await?);
         stores.push(Store::Postgres { records, hand, _server: server });

@@ -17,7 +17,7 @@ const USUAL: [(u16, &str); 6] = [
     (1234, "LM Studio"),
 ];
 /// How long a server may take to show itself. It is on this machine.
-const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What to do when nothing is found.
 pub(crate) const ADVICE: &str = "\

@@ -6,11 +6,12 @@ use std::{
     fmt,
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use dormouse_core::settings::Secret;
-use dormouse_redis::{CALL, Command, Failure, Link, Repeat, Request, assert_keeps, how_it_keeps};
+use dormouse_redis::{Command, Failure, Link, Repeat, Request, assert_keeps, how_it_keeps};
 use futures::future::{Either, select};
 use spin_sdk::{
     redis::{Connection, Error, RedisParameter, RedisResult},
@@ -23,6 +24,8 @@ use crate::turns::Turns;
 /// replaced by Spin when it breaks.
 pub(crate) struct SpinLink {
     url: Secret,
+    /// How long a call may take, with opening a connection and trying a second time.
+    timeout: Duration,
     open: Mutex<Option<Arc<Connection>>>,
     /// Held by who opens a connection, so that a crowd opens one.
     opening: Turns,
@@ -30,8 +33,8 @@ pub(crate) struct SpinLink {
 
 impl SpinLink {
     /// To the server of `url`, `redis://…` or `rediss://…`, which is called by the first request.
-    pub(crate) fn new(url: Secret) -> Self {
-        Self { url, open: Mutex::default(), opening: Turns::default() }
+    pub(crate) fn new(url: Secret, timeout: Duration) -> Self {
+        Self { url, timeout, open: Mutex::default(), opening: Turns::default() }
     }
 
     async fn ask_patiently(
@@ -99,7 +102,7 @@ impl SpinLink {
 impl Link for SpinLink {
     async fn ask(&self, request: &Request, repeat: Repeat) -> Result<Vec<Vec<u8>>, Failure> {
         let asking = pin!(self.ask_patiently(request, repeat));
-        let answer = match select(asking, pin!(sleep(CALL))).await {
+        let answer = match select(asking, pin!(sleep(self.timeout))).await {
             Either::Left((answer, _)) => return answer,
             Either::Right(_) => Err(Failure::silent("no answer within the time of a call")),
         };

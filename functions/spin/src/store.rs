@@ -20,7 +20,8 @@ pub(crate) fn open(settings: &Settings, host: Arc<dyn Host>) -> Result<Arc<dyn R
     let Some(url) = &settings.store else { return Ok(Arc::new(SpinRecords::new(host))) };
     match url.expose().split_once("://") {
         Some(("redis" | "rediss", _)) => {
-            Ok(Arc::new(RedisRecords::over(SpinLink::new(url.clone()), host)))
+            let link = SpinLink::new(url.clone(), settings.store_timeout);
+            Ok(Arc::new(RedisRecords::over(link, host)))
         }
         _ => {
             let message = format!(

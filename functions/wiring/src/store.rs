@@ -5,6 +5,7 @@ mod data;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use dormouse_core::{
@@ -48,22 +49,26 @@ pub(crate) fn open(settings: &Settings, host: Arc<dyn Host>) -> Result<Arc<dyn R
     match scheme {
         "memory" if rest.is_empty() => Ok(Arc::new(MemoryRecords::new(host))),
         #[cfg(feature = "sqlite")]
-        "sqlite" if rest.starts_with("//") => sqlite(rest.trim_start_matches("//"), host),
+        "sqlite" if rest.starts_with("//") => {
+            sqlite(rest.trim_start_matches("//"), settings.store_timeout, host)
+        }
         #[cfg(feature = "postgres")]
         "postgres" | "postgresql" => {
-            let records = dormouse_postgres::PostgresRecords::new(&url, host);
+            let records =
+                dormouse_postgres::PostgresRecords::new(&url, settings.store_timeout, host);
             Ok(Arc::new(records.map_err(|error| unusable(scheme, &error))?))
         }
         #[cfg(feature = "redis")]
         "redis" | "rediss" | "redis+cluster" | "rediss+cluster" => {
-            let records = dormouse_redis::RedisRecords::new(&url, host);
+            let records = dormouse_redis::RedisRecords::new(&url, settings.store_timeout, host);
             Ok(Arc::new(records.map_err(|error| unusable(scheme, &error))?))
         }
         #[cfg(feature = "dynamodb")]
         "dynamodb" => {
             let options = dormouse_dynamodb::DynamoOptions::parse(&url);
             let options = options.map_err(|error| unusable(scheme, &error))?;
-            Ok(Arc::new(dormouse_dynamodb::DynamoRecords::new(options, host)))
+            let timeout = settings.store_timeout;
+            Ok(Arc::new(dormouse_dynamodb::DynamoRecords::new(options, timeout, host)))
         }
         _ => Err(unknown(scheme)),
     }
@@ -93,13 +98,13 @@ fn unusable(scheme: &str, error: &Error) -> Error {
 }
 
 #[cfg(feature = "sqlite")]
-fn sqlite(path: &str, host: Arc<dyn Host>) -> Result<Arc<dyn Records>> {
+fn sqlite(path: &str, timeout: Duration, host: Arc<dyn Host>) -> Result<Arc<dyn Records>> {
     let path = Path::new(path);
     if path.file_name().is_none() {
         let message = format!("{SETTING}: sqlite:// needs a path to a file");
         return Err(Error::invalid(SETTING, message));
     }
-    Ok(Arc::new(dormouse_sqlite::SqliteRecords::new(path, host)))
+    Ok(Arc::new(dormouse_sqlite::SqliteRecords::new(path, host).with_lock_timeout(timeout)))
 }
 
 #[cfg(test)]

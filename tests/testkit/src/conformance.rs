@@ -26,6 +26,6 @@ pub use agreement::records_agree_with_the_reference;
 pub use blobs::blobs;
 pub use clock::{RealTime, TestClock};
 #[cfg(feature = "servers")]
-pub use faults::{LIMIT, Site, records_under_faults};
+pub use faults::{Site, TIMEOUT, records_under_faults};
 pub use model_servers::{ServerYard, TERMS, Terms, model_servers};
 pub use records::records;

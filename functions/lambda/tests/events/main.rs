@@ -271,5 +271,5 @@ async fn an_emulator_takes_its_processes_with_it() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(10), gone).await.expect("a killed process");
+    tokio::time::timeout(std::time::Duration::from_secs(60), gone).await.expect("a killed process");
 }

@@ -1,5 +1,7 @@
 //! Commits: attempted until they are applied or refused.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::{Client, types::ReturnValuesOnConditionCheckFailure::AllOld};
 use dormouse_core::{
     Result,
@@ -20,6 +22,14 @@ pub(crate) struct Place<'a> {
     pub(crate) client: &'a Client,
     pub(crate) table: &'a str,
     pub(crate) host: &'a dyn Host,
+    pub(crate) timeout: Duration,
+}
+
+impl<'a> Place<'a> {
+    /// The pauses of a call.
+    pub(crate) fn patience(&self) -> Patience<'a> {
+        Patience::new(self.host, self.timeout)
+    }
 }
 
 /// What came of one attempt.
@@ -44,7 +54,7 @@ pub(crate) struct Draft<'a> {
 /// Applies a commit, or says why not.
 pub(crate) async fn apply(place: Place<'_>, commit: &Commit) -> Result<Outcome> {
     let mut draft = Draft::new(commit, place.host);
-    let mut patience = Patience::new(place.host);
+    let mut patience = place.patience();
     loop {
         let attempt = match (&commit.token, &commit.writes[..]) {
             (None, [write]) => draft.alone(place, write).await?,

@@ -13,23 +13,20 @@ use tokio::sync::OnceCell;
 
 use crate::{options::DynamoOptions, table};
 
-/// How long a connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long one attempt of one request may take.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(2500);
-
 /// A client that is made when it is first asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
     pub(crate) options: Arc<DynamoOptions>,
+    /// How long a call may take, with trying again.
+    pub(crate) timeout: Duration,
     /// Instead of those of the environment.
     pub(crate) credentials: Option<Credentials>,
     client: Arc<OnceCell<Client>>,
 }
 
 impl Connection {
-    pub(crate) fn new(options: DynamoOptions) -> Self {
-        Self { options: Arc::new(options), credentials: None, client: Arc::default() }
+    pub(crate) fn new(options: DynamoOptions, timeout: Duration) -> Self {
+        Self { options: Arc::new(options), timeout, credentials: None, client: Arc::default() }
     }
 
     /// The client, whose table exists if this is the one to create it.
@@ -52,8 +49,9 @@ impl Connection {
             .retry_config(RetryConfig::disabled())
             .timeout_config(
                 TimeoutConfig::builder()
-                    .connect_timeout(CONNECT_TIMEOUT)
-                    .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                    // There must be time left for another attempt.
+                    .connect_timeout(self.timeout * 2 / 5)
+                    .operation_attempt_timeout(self.timeout / 2)
                     .build(),
             );
         if let Some(region) = &self.options.region {

@@ -25,7 +25,7 @@
 //! chance of one in 2⁶⁴ for each write.
 //!
 //! **What is tried again.** What DynamoDB refused to begin (throttling, a transaction that met another) is tried
-//! again with growing random pauses until [`PATIENCE`] is used up. Where the answer was lost, reads are made
+//! again with growing random pauses until the time of a call is used up. Where the answer was lost, reads are made
 //! again, and so are transactions, as DynamoDB knows them by their client token; a single write is not, since
 //! it may have been applied: the commit is then [`StoreUnavailable`](dormouse_core::Code::StoreUnavailable),
 //! and was applied whole or not at all.
@@ -53,5 +53,4 @@ mod transaction;
 
 pub use options::DynamoOptions;
 pub use paging::READINGS;
-pub use patience::PATIENCE;
 pub use records::DynamoRecords;

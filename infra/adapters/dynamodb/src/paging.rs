@@ -12,7 +12,6 @@ use crate::{
     commit::Place,
     failure::{Failure, unavailable},
     item::{self, Item, number},
-    patience::Patience,
     records::again,
 };
 
@@ -98,7 +97,7 @@ impl Query<'_> {
     async fn read(&self) -> Result<Vec<Record>> {
         let wanted = usize::try_from(self.page.limit).unwrap_or(usize::MAX);
         let mut limit = i32::try_from(self.page.limit).unwrap_or(i32::MAX);
-        let mut patience = Patience::new(self.place.host);
+        let mut patience = self.place.patience();
         let (mut records, mut from) = (Vec::new(), None);
         loop {
             let (items, next) = match self.ask(limit, from.clone()).await {

@@ -5,8 +5,6 @@ use std::time::Duration;
 use dormouse_core::{Error, Result, ports::Host};
 use tokio::time::{Instant, sleep};
 
-/// How long one call of the store tries again what was throttled, or met another transaction.
-pub const PATIENCE: Duration = Duration::from_secs(8);
 /// The longest first pause. It doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// The longest pause.
@@ -24,8 +22,9 @@ pub(crate) struct Patience<'a> {
 }
 
 impl<'a> Patience<'a> {
-    pub(crate) fn new(host: &'a dyn Host) -> Self {
-        Self { host, deadline: Instant::now() + PATIENCE, pause: FIRST_PAUSE, lost: 0 }
+    /// For a call that may take so long.
+    pub(crate) fn new(host: &'a dyn Host, timeout: Duration) -> Self {
+        Self { host, deadline: Instant::now() + timeout, pause: FIRST_PAUSE, lost: 0 }
     }
 
     /// Pauses for a random time before the next attempt; `because`, if there is no time for one.

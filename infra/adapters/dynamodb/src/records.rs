@@ -1,6 +1,6 @@
 //! [`Records`] on top of the table.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::config::Credentials;
@@ -29,10 +29,10 @@ pub struct DynamoRecords {
 }
 
 impl DynamoRecords {
-    /// Records in the table that `options` name. Nothing is looked for before the first request. Records
-    /// expire by the clock of `host`.
-    pub fn new(options: DynamoOptions, host: Arc<dyn Host>) -> Self {
-        Self { connection: Connection::new(options), host }
+    /// Records in the table that `options` name. Nothing is looked for before the first request, and no call
+    /// takes longer than `timeout`. Records expire by the clock of `host`.
+    pub fn new(options: DynamoOptions, timeout: Duration, host: Arc<dyn Host>) -> Self {
+        Self { connection: Connection::new(options, timeout), host }
     }
 
     /// Uses `credentials` instead of those of the environment.
@@ -44,7 +44,8 @@ impl DynamoRecords {
 
     async fn place(&self) -> Result<Place<'_>> {
         let client = self.connection.client().await?;
-        Ok(Place { client, table: &self.connection.options.table, host: &*self.host })
+        let Connection { options, timeout, .. } = &self.connection;
+        Ok(Place { client, table: &options.table, host: &*self.host, timeout: *timeout })
     }
 }
 
@@ -72,7 +73,7 @@ impl Records for DynamoRecords {
 
 /// The item with this key, as it is now.
 pub(crate) async fn read(place: Place<'_>, key: Item) -> Result<Option<Item>> {
-    let mut patience = Patience::new(place.host);
+    let mut patience = place.patience();
     loop {
         let request = place.client.get_item().table_name(place.table).consistent_read(true);
         match request.set_key(Some(key.clone())).send().await.map_err(Failure::from) {

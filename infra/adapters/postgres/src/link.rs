@@ -17,22 +17,18 @@ use tokio_postgres::{
 
 use crate::{address::Address, failure::Failure, schema};
 
-/// How long a call may take, with opening a connection and trying again.
-const CALL: Duration = Duration::from_secs(5);
-/// How long reaching a server may take.
-const CONNECT: Duration = Duration::from_secs(2);
 /// The most connections of one gateway.
 const CONNECTIONS: usize = 16;
 
-/// How connections behave, whatever the database's own settings: what `schema/1.sql` says of isolation,
-/// and an end of its own for each statement, when its caller has long left.
+/// How connections behave, whatever the database's own settings: what `schema/1.sql` says of isolation.
 const SESSION: &str = "
-    SET statement_timeout = '4s';
     SET default_transaction_isolation = 'read committed';
     SET client_min_messages = 'warning'";
 
 pub(crate) struct Link {
     address: Address,
+    /// How long a call may take, with opening a connection and trying again.
+    timeout: Duration,
     pool: OnceCell<Pool>,
     /// Set when the schema is known to be there.
     migrated: OnceCell<()>,
@@ -51,9 +47,10 @@ pub(crate) enum Repeat {
 pub(crate) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 impl Link {
-    pub(crate) fn new(mut address: Address) -> Self {
-        address.config.connect_timeout(CONNECT);
-        Self { address, pool: OnceCell::new(), migrated: OnceCell::new() }
+    pub(crate) fn new(mut address: Address, timeout: Duration) -> Self {
+        // There must be time left to try another connection.
+        address.config.connect_timeout(timeout * 2 / 5);
+        Self { address, timeout, pool: OnceCell::new(), migrated: OnceCell::new() }
     }
 
     /// Asks, and again where that is safe.
@@ -63,7 +60,7 @@ impl Link {
         parameters: &[Parameter<'_>],
         repeat: Repeat,
     ) -> Result<Vec<Row>, Failure> {
-        let deadline = Instant::now() + CALL;
+        let deadline = Instant::now() + self.timeout;
         let mut again = repeat == Repeat::Safe;
         loop {
             let client = timeout_at(deadline, self.client()).await.map_err(Failure::silent)?;
@@ -102,8 +99,14 @@ impl Link {
         let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager =
             Manager::from_config(self.address.config.clone(), self.address.tls()?, config);
-        let prepared = Hook::async_fn(|client: &mut ClientWrapper, _| {
-            Box::pin(async move { client.batch_execute(SESSION).await.map_err(HookError::Backend) })
+        // A statement has an end of its own, when its caller has left, or is about to.
+        let end = self.timeout.as_millis() * 4 / 5;
+        let session = format!("{SESSION}; SET statement_timeout = {end}");
+        let prepared = Hook::async_fn(move |client: &mut ClientWrapper, _| {
+            let session = session.clone();
+            Box::pin(
+                async move { client.batch_execute(&session).await.map_err(HookError::Backend) },
+            )
         });
         // The one that was used last: the caches of its process at the server are warm.
         let pool = Pool::builder(manager)

@@ -1,6 +1,6 @@
 //! [`Records`] on top of the connections.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use dormouse_core::{
@@ -23,13 +23,14 @@ impl PostgresRecords {
     /// Records in the database of `url`: `postgres://user:password@host:port/database`, as libpq reads it.
     /// Beside what tokio-postgres understands, `sslmode` and `sslrootcert` say whether TLS is used and
     /// which certificates are trusted; certificates are always verified. Nothing is opened before the
-    /// first call, which makes the schema. Records expire by the clock of `host`.
+    /// first call, which makes the schema, and no call takes longer than `timeout`. Records expire by the
+    /// clock of `host`.
     ///
     /// # Errors
     ///
     /// [`InvalidRequest`](dormouse_core::Code::InvalidRequest) if `url` is none of a database.
-    pub fn new(url: &str, host: Arc<dyn Host>) -> Result<Self> {
-        Ok(Self { link: Link::new(Address::parse(url)?), host })
+    pub fn new(url: &str, timeout: Duration, host: Arc<dyn Host>) -> Result<Self> {
+        Ok(Self { link: Link::new(Address::parse(url)?, timeout), host })
     }
 }
 

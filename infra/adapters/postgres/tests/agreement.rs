@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use dormouse_postgres::PostgresRecords;
 use dormouse_testkit::{
-    conformance::records_agree_with_the_reference, fakes::TestHost, servers::PostgresServer,
+    conformance::{TIMEOUT, records_agree_with_the_reference},
+    fakes::TestHost,
+    servers::PostgresServer,
 };
 use tokio::runtime::Builder;
 
@@ -13,6 +15,6 @@ fn postgres_does_what_the_reference_does() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let (server, host) =
         (runtime.block_on(PostgresServer::start_quick()), Arc::new(TestHost::new()));
-    let records = PostgresRecords::new(&server.url(), Arc::clone(&host) as _).unwrap();
+    let records = PostgresRecords::new(&server.url(), TIMEOUT, Arc::clone(&host) as _).unwrap();
     records_agree_with_the_reference(&records, &host, &|story| runtime.block_on(story));
 }

@@ -5,10 +5,14 @@ use std::sync::Arc;
 
 use dormouse_core::ports::Records;
 use dormouse_postgres::PostgresRecords;
-use dormouse_testkit::{conformance::processes, fakes::TestHost, servers::PostgresServer};
+use dormouse_testkit::{
+    conformance::{TIMEOUT, processes},
+    fakes::TestHost,
+    servers::PostgresServer,
+};
 
 fn open(url: &str) -> Arc<dyn Records> {
-    Arc::new(PostgresRecords::new(url, Arc::new(TestHost::new())).unwrap())
+    Arc::new(PostgresRecords::new(url, TIMEOUT, Arc::new(TestHost::new())).unwrap())
 }
 
 #[test]

@@ -8,12 +8,12 @@ use dormouse_core::{
     ports::{Commit, Host, Records, When, Write},
 };
 use dormouse_postgres::PostgresRecords;
-use dormouse_testkit::{fakes::TestHost, servers::PostgresServer};
+use dormouse_testkit::{conformance::TIMEOUT, fakes::TestHost, servers::PostgresServer};
 use futures::future::join_all;
 use tokio_postgres::{Client, NoTls};
 
 fn open(server: &PostgresServer, host: &Arc<TestHost>) -> PostgresRecords {
-    PostgresRecords::new(&server.url(), Arc::clone(host) as _).unwrap()
+    PostgresRecords::new(&server.url(), TIMEOUT, Arc::clone(host) as _).unwrap()
 }
 
 async fn look(server: &PostgresServer) -> Client {

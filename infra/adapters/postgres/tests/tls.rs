@@ -8,6 +8,7 @@ use dormouse_core::{
 };
 use dormouse_postgres::PostgresRecords;
 use dormouse_testkit::{
+    conformance::TIMEOUT,
     fakes::TestHost,
     servers::{PostgresServer, Server},
 };
@@ -26,7 +27,7 @@ async fn a_server_is_believed_only_if_whom_we_trust_vouches_for_it() {
     let open = |host: &str, query: &str| {
         let url =
             format!("postgres://postgres@{host}:{}/postgres?{query}", server.address().port());
-        PostgresRecords::new(&url, Arc::new(TestHost::new())).unwrap()
+        PostgresRecords::new(&url, TIMEOUT, Arc::new(TestHost::new())).unwrap()
     };
 
     for mode in ["prefer", "require", "verify-full"] {

@@ -22,18 +22,18 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     failure::Failure,
-    link::{CALL, Link, Repeat},
+    link::{Link, Repeat},
     memory::{assert_keeps, how_it_keeps},
     request::{Command, Request},
 };
 
-/// How long opening a connection may take.
-const CONNECT: Duration = Duration::from_secs(2);
 /// What a server says to a digest that it does not know.
 const NO_SCRIPT: ErrorKind = ErrorKind::Server(ServerErrorKind::NoScript);
 
 pub(crate) struct ClientLink {
     server: Server,
+    /// How long a call may take, with opening a connection and trying a second time.
+    timeout: Duration,
     open: Mutex<Open>,
     /// Held by who opens a connection, so that a crowd opens one.
     opening: tokio::sync::Mutex<()>,
@@ -53,13 +53,13 @@ struct Open {
 
 impl ClientLink {
     /// The server of a URL, to which nothing is sent before the first call.
-    pub(crate) fn new(url: &str) -> Result<Self> {
+    pub(crate) fn new(url: &str, timeout: Duration) -> Result<Self> {
         // Fails only if it is installed already, which is just as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let server = match cluster(url) {
             Some(nodes) => ClusterClient::builder(nodes)
-                .connection_timeout(CONNECT)
-                .response_timeout(CALL)
+                .connection_timeout(connecting(timeout))
+                .response_timeout(timeout)
                 .build()
                 .map(|client| Server::Cluster(Box::new(client))),
             None => one(url).map(|client| Server::One(Box::new(client))),
@@ -67,7 +67,7 @@ impl ClientLink {
         // What is wrong may quote the URL, which may hold a password.
         let server =
             server.map_err(|_| Error::invalid("url", "is not the URL of a Redis server"))?;
-        Ok(Self { server, open: Mutex::default(), opening: tokio::sync::Mutex::default() })
+        Ok(Self { server, timeout, open: Mutex::default(), opening: tokio::sync::Mutex::default() })
     }
 
     /// The connection and its number.
@@ -79,7 +79,7 @@ impl ClientLink {
         if let Some(wire) = self.current() {
             return Ok(wire);
         }
-        let wire = self.server.connect().await?;
+        let wire = self.server.connect(self.timeout).await?;
         let mut open = self.open();
         open.number += 1;
         open.wire = Some(wire.clone());
@@ -108,7 +108,7 @@ impl ClientLink {
 #[async_trait]
 impl Link for ClientLink {
     async fn ask(&self, request: &Request, repeat: Repeat) -> Result<Vec<Vec<u8>>, Failure> {
-        let deadline = Instant::now() + CALL;
+        let deadline = Instant::now() + self.timeout;
         let mut again = repeat == Repeat::Safe;
         loop {
             let wire = timeout_at(deadline, self.wire()).await.map_err(Failure::silent)?;
@@ -205,13 +205,13 @@ impl From<RedisError> for Failure {
 }
 
 impl Server {
-    async fn connect(&self) -> Result<Wire, Failure> {
+    async fn connect(&self, timeout: Duration) -> Result<Wire, Failure> {
         match self {
             Self::One(client) => {
                 let closed = Arc::new(AtomicBool::new(false));
                 let notice = Arc::clone(&closed);
                 let config = AsyncConnectionConfig::new()
-                    .set_connection_timeout(Some(CONNECT))
+                    .set_connection_timeout(Some(connecting(timeout)))
                     .set_response_timeout(None)
                     .set_push_sender(move |push: PushInfo| {
                         let closes = push.kind == PushKind::Disconnection;
@@ -226,6 +226,11 @@ impl Server {
             Self::Cluster(client) => Ok(Wire::Cluster(client.get_async_connection().await?)),
         }
     }
+}
+
+/// How long opening a connection may take, of the time of a call: there must be some left to try another.
+fn connecting(timeout: Duration) -> Duration {
+    timeout * 2 / 5
 }
 
 /// Refuses a server that forgets, if it says so.
@@ -330,7 +335,9 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_url_does_not_quote_it() {
         for url in ["redis://:secret@", "nonsense://secret", "redis+cluster://me:secret@"] {
-            let Err(error) = ClientLink::new(url) else { panic!("{url} is no URL of a server") };
+            let Err(error) = ClientLink::new(url, Duration::from_secs(5)) else {
+                panic!("{url} is no URL of a server")
+            };
             assert!(!format!("{error:?}").contains("secret"), "{error:?}");
         }
     }

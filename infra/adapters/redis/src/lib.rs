@@ -19,7 +19,7 @@ mod records;
 mod request;
 
 pub use failure::Failure;
-pub use link::{CALL, Link, Repeat};
+pub use link::{Link, Repeat};
 pub use memory::{assert_keeps, how_it_keeps};
 pub use records::RedisRecords;
 pub use request::{Command, Request};

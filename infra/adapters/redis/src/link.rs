@@ -1,13 +1,10 @@
 //! What the records need of a connection.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use async_trait::async_trait;
 
 use crate::{failure::Failure, request::Request};
-
-/// How long a call may take, with opening a connection and trying a second time.
-pub const CALL: Duration = Duration::from_secs(5);
 
 /// The way to a server: opened by the first call, shared by all, replaced when it fails.
 #[async_trait]
@@ -19,7 +16,7 @@ pub trait Link: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// Why there is no such answer within [`CALL`].
+    /// Why there is no such answer within the time that a call may take.
     async fn ask(&self, request: &Request, repeat: Repeat) -> Result<Vec<Vec<u8>>, Failure>;
 
     /// Whether it tries again by itself, whether that is safe or not.

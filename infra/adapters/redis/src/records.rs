@@ -1,6 +1,6 @@
 //! [`Records`] on top of the connection.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use dormouse_core::{
@@ -19,8 +19,8 @@ use crate::{
 
 /// Records in a Redis or Valkey server, or a cluster of them, which any number of processes may share.
 ///
-/// Every call is one exchange over one connection that all calls share. What breaks it, or takes longer
-/// than 5 s, is a [`StoreUnavailable`](dormouse_core::Code::StoreUnavailable); the next call opens another.
+/// Every call is one exchange over one connection that all calls share. What breaks it, or takes too
+/// long, is a [`StoreUnavailable`](dormouse_core::Code::StoreUnavailable); the next call opens another.
 pub struct RedisRecords {
     link: Box<dyn Link>,
     host: Arc<dyn Host>,
@@ -29,14 +29,15 @@ pub struct RedisRecords {
 impl RedisRecords {
     /// Records in the server of `url`: `redis://user:password@host:port/database`, `rediss://…` over TLS,
     /// or `redis+cluster://…` and `rediss+cluster://…` with some of a cluster's nodes, between commas.
-    /// Nothing is opened before the first call. Records expire by the clock of `host`.
+    /// Nothing is opened before the first call, and no call takes longer than `timeout`. Records expire by
+    /// the clock of `host`.
     ///
     /// # Errors
     ///
     /// [`InvalidRequest`](dormouse_core::Code::InvalidRequest) if `url` is none of these.
     #[cfg(feature = "client")]
-    pub fn new(url: &str, host: Arc<dyn Host>) -> Result<Self> {
-        Ok(Self::over(ClientLink::new(url)?, host))
+    pub fn new(url: &str, timeout: Duration, host: Arc<dyn Host>) -> Result<Self> {
+        Ok(Self::over(ClientLink::new(url, timeout)?, host))
     }
 
     /// Records in the server that `link` leads to. They expire by the clock of `host`.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use dormouse_redis::RedisRecords;
 use dormouse_testkit::{
-    conformance::records_agree_with_the_reference, fakes::TestHost, servers::RedisServer,
+    conformance::{TIMEOUT, records_agree_with_the_reference},
+    fakes::TestHost,
+    servers::RedisServer,
 };
 use tokio::runtime::Builder;
 
@@ -12,6 +14,6 @@ use tokio::runtime::Builder;
 fn redis_does_what_the_reference_does() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let (server, host) = (runtime.block_on(RedisServer::start()), Arc::new(TestHost::new()));
-    let records = RedisRecords::new(&server.url(), Arc::clone(&host) as _).unwrap();
+    let records = RedisRecords::new(&server.url(), TIMEOUT, Arc::clone(&host) as _).unwrap();
     records_agree_with_the_reference(&records, &host, &|story| runtime.block_on(story));
 }

@@ -7,6 +7,7 @@ use dormouse_core::ports::{Commit, Records, Write};
 use dormouse_redis::RedisRecords;
 use dormouse_testkit::{
     conformance,
+    conformance::TIMEOUT,
     fakes::TestHost,
     servers::{RedisServer, Server},
 };
@@ -80,7 +81,7 @@ async fn cluster() -> Vec<Node> {
 async fn a_cluster_is_a_store_like_any_other() {
     let (mut nodes, host) = (cluster().await, Arc::new(TestHost::new()));
     let url = nodes.first().map(|node| node.server.url().replace("redis:", "redis+cluster:"));
-    let records = RedisRecords::new(&url.unwrap(), Arc::clone(&host) as _).unwrap();
+    let records = RedisRecords::new(&url.unwrap(), TIMEOUT, Arc::clone(&host) as _).unwrap();
 
     conformance::records(&records, &*host).await;
 

@@ -4,19 +4,23 @@ use std::{sync::Arc, time::Duration};
 
 use dormouse_core::ports::{Commit, Records, TOKEN_MEMORY, Write};
 use dormouse_redis::RedisRecords;
-use dormouse_testkit::{conformance, fakes::TestHost, servers::RedisServer};
+use dormouse_testkit::{
+    conformance::{self, TIMEOUT},
+    fakes::TestHost,
+    servers::RedisServer,
+};
 
 #[tokio::test]
 async fn redis_records_conform() {
     let (server, host) = (RedisServer::start().await, Arc::new(TestHost::new()));
-    let records = RedisRecords::new(&server.url(), Arc::clone(&host) as _).unwrap();
+    let records = RedisRecords::new(&server.url(), TIMEOUT, Arc::clone(&host) as _).unwrap();
     conformance::records(&records, &*host).await;
 }
 
 #[tokio::test]
 async fn a_token_is_remembered_for_its_time_and_then_forgotten() {
     let (server, host) = (RedisServer::start().await, Arc::new(TestHost::new()));
-    let records = RedisRecords::new(&server.url(), Arc::clone(&host) as _).unwrap();
+    let records = RedisRecords::new(&server.url(), TIMEOUT, Arc::clone(&host) as _).unwrap();
     let count = async || {
         let write = Write::add("counters", "c", [("count", 1)]);
         records.commit(Commit::new("acme", vec![write]).with_token("once")).await.unwrap();

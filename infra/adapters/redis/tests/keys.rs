@@ -8,7 +8,7 @@ use dormouse_core::{
     ports::{Commit, Host, Records, When, Write},
 };
 use dormouse_redis::RedisRecords;
-use dormouse_testkit::{fakes::TestHost, servers::RedisServer};
+use dormouse_testkit::{conformance::TIMEOUT, fakes::TestHost, servers::RedisServer};
 use redis::{AsyncCommands, aio::MultiplexedConnection, cmd};
 
 async fn look(server: &RedisServer) -> MultiplexedConnection {
@@ -19,7 +19,7 @@ async fn look(server: &RedisServer) -> MultiplexedConnection {
 #[tokio::test]
 async fn what_has_expired_leaves_the_server() {
     let (server, host) = (RedisServer::start().await, Arc::new(TestHost::new()));
-    let records = RedisRecords::new(&server.url(), Arc::clone(&host) as _).unwrap();
+    let records = RedisRecords::new(&server.url(), TIMEOUT, Arc::clone(&host) as _).unwrap();
     let expiry = host.now() + Duration::from_secs(1);
     let fleeting = |id| Write::put_until("things", format!("{id}"), "", expiry, When::Any);
     records.commit(Commit::new("acme", (0..20).map(fleeting).collect())).await.unwrap();
@@ -41,7 +41,7 @@ async fn what_has_expired_leaves_the_server() {
 #[tokio::test]
 async fn what_the_server_took_away_is_gone_for_pages_too() {
     let (server, host) = (RedisServer::start().await, Arc::new(TestHost::new()));
-    let records = RedisRecords::new(&server.url(), Arc::clone(&host) as _).unwrap();
+    let records = RedisRecords::new(&server.url(), TIMEOUT, Arc::clone(&host) as _).unwrap();
     let expiry = host.now() + Duration::from_secs(1);
     let writes = ["a", "b"].map(|id| Write::put_until("things", id, "", expiry, When::Any));
     records.commit(Commit::new("acme", writes.into())).await.unwrap();
@@ -59,7 +59,7 @@ async fn what_the_server_took_away_is_gone_for_pages_too() {
 #[tokio::test]
 async fn a_server_without_memory_refuses_whole_commits() {
     let (server, host) = (RedisServer::start().await, Arc::new(TestHost::new()));
-    let records = RedisRecords::new(&server.url(), Arc::clone(&host) as _).unwrap();
+    let records = RedisRecords::new(&server.url(), TIMEOUT, Arc::clone(&host) as _).unwrap();
     records.commit(Commit::new("acme", vec![Write::put("things", "a", "kept")])).await.unwrap();
     let mut client = look(&server).await;
     let limit = async |client: &mut MultiplexedConnection, bytes: &str| {
@@ -82,7 +82,7 @@ async fn a_server_without_memory_refuses_whole_commits() {
 async fn a_server_that_forgets_when_it_is_full_is_not_used() {
     let settings = ["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"];
     let (server, host) = (RedisServer::start_with(&settings).await, Arc::new(TestHost::new()));
-    let records = RedisRecords::new(&server.url(), Arc::clone(&host) as _).unwrap();
+    let records = RedisRecords::new(&server.url(), TIMEOUT, Arc::clone(&host) as _).unwrap();
     let put = || Commit::new("acme", vec![Write::put("things", "a", "")]);
 
     let error = records.commit(put()).await.unwrap_err();

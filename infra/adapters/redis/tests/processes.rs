@@ -5,10 +5,14 @@ use std::sync::Arc;
 
 use dormouse_core::ports::Records;
 use dormouse_redis::RedisRecords;
-use dormouse_testkit::{conformance::processes, fakes::TestHost, servers::RedisServer};
+use dormouse_testkit::{
+    conformance::{TIMEOUT, processes},
+    fakes::TestHost,
+    servers::RedisServer,
+};
 
 fn open(url: &str) -> Arc<dyn Records> {
-    Arc::new(RedisRecords::new(url, Arc::new(TestHost::new())).unwrap())
+    Arc::new(RedisRecords::new(url, TIMEOUT, Arc::new(TestHost::new())).unwrap())
 }
 
 #[test]

@@ -8,7 +8,7 @@ use dormouse_core::{
     ports::{Commit, Outcome, Records, Write},
 };
 use dormouse_redis::RedisRecords;
-use dormouse_testkit::{fakes::TestHost, servers::RedisServer};
+use dormouse_testkit::{conformance::TIMEOUT, fakes::TestHost, servers::RedisServer};
 use rcgen::generate_simple_self_signed;
 
 const URL: &str = "DORMOUSE_TEST_STORE";
@@ -16,7 +16,7 @@ const URL: &str = "DORMOUSE_TEST_STORE";
 const TRUSTED: &str = "SSL_CERT_FILE";
 
 async fn commit(url: &str) -> Result<Outcome> {
-    let records = RedisRecords::new(url, Arc::new(TestHost::new())).unwrap();
+    let records = RedisRecords::new(url, TIMEOUT, Arc::new(TestHost::new())).unwrap();
     records.commit(Commit::new("acme", vec![Write::put("things", "a", "")])).await
 }
 

@@ -50,6 +50,8 @@ impl Stage {
             ("DORMOUSE_UPSTREAM", upstream),
             ("DORMOUSE_API_KEY", ADMIN_KEY),
             ("DORMOUSE_LOG_FORMAT", "json"),
+            // So that a busy machine is no broken store.
+            ("DORMOUSE_STORE_TIMEOUT", "60s"),
         ];
         let settings: BTreeMap<String, String> = ours
             .iter()

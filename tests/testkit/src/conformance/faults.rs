@@ -24,8 +24,11 @@ use dormouse_core::{
 use super::{TestClock, records};
 use crate::{proxy::Proxy, servers::Server};
 
-/// How long a call may take to find out that the store cannot be reached.
-pub const LIMIT: Duration = Duration::from_secs(10);
+/// What stores that are tested are told of how long a call may take: longer than any takes on a busy
+/// machine, for a server that is silent is waited for.
+pub const TIMEOUT: Duration = Duration::from_secs(15);
+/// After which a call hangs. Only a test that fails waits so long.
+const LIMIT: Duration = Duration::from_secs(60);
 /// How long everything takes longer where the network is slow: there and back again.
 const LATENCY: Duration = Duration::from_millis(1);
 
@@ -33,7 +36,8 @@ const LATENCY: Duration = Duration::from_millis(1);
 pub struct Site<'a> {
     /// The server.
     pub server: &'a mut dyn Server,
-    /// Opens the store at an address, which stands for the server's. It does not wait for anything.
+    /// Opens the store at an address, which stands for the server's, with [`TIMEOUT`]. It does not wait for
+    /// anything.
     pub open: &'a dyn Fn(SocketAddr) -> Arc<dyn Records>,
     /// By which the store lets records expire.
     pub clock: &'a dyn TestClock,

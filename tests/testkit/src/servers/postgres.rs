@@ -19,7 +19,7 @@ const PACKAGE: &str = "postgresql";
 /// Whose the server is where the test is root's: PostgreSQL refuses to be.
 const USER: &str = "postgres";
 /// How long the dead server's processes may hold on to its memory.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A PostgreSQL as its makers ship it, whose databases sort as English does.
 #[derive(Debug)]

@@ -15,7 +15,11 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::config::Credentials;
 use dormouse_dynamodb::{DynamoOptions, DynamoRecords};
-use dormouse_testkit::{conformance, fakes::TestHost, ministack::MiniStack};
+use dormouse_testkit::{
+    conformance::{self, TIMEOUT},
+    fakes::TestHost,
+    ministack::MiniStack,
+};
 
 /// The store in a table that is created if it is missing.
 fn open(endpoint: &str, host: &Arc<TestHost>) -> DynamoRecords {
@@ -27,7 +31,7 @@ fn open_table(table: &str, endpoint: &str, create: bool, host: &Arc<TestHost>) -
     let url = format!("dynamodb://{table}?region={region}&endpoint={endpoint}&create={create}");
     let options = DynamoOptions::parse(&url).unwrap();
     let credentials = Credentials::new(MiniStack::KEY_ID, MiniStack::SECRET, None, None, "tests");
-    DynamoRecords::new(options, Arc::clone(host) as _).with_credentials(credentials)
+    DynamoRecords::new(options, TIMEOUT, Arc::clone(host) as _).with_credentials(credentials)
 }
 
 #[tokio::test]
