@@ -29,6 +29,7 @@ use dormouse_core::{
     ports::{ByteStream, Host, HttpClient, Timestamp},
     settings::Settings,
 };
+use dormouse_log::json_lines;
 use futures::{StreamExt, future::BoxFuture, stream};
 use http::{
     HeaderValue, Request, Response, StatusCode,
@@ -36,7 +37,7 @@ use http::{
 };
 use http_body_util::BodyExt;
 use tower::ServiceExt;
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
 type Failure = Box<dyn StdError + Send + Sync>;
 
@@ -116,8 +117,8 @@ async fn main() -> std::result::Result<(), Failure> {
 
 /// As the native hosts log, but to nowhere.
 fn log() -> std::result::Result<(), Failure> {
-    let json = fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(io::sink);
-    tracing_subscriber::registry().with(EnvFilter::try_new("info")?).with(json).try_init()?;
+    let filter = EnvFilter::try_new("info")?;
+    tracing_subscriber::registry().with(filter).with(json_lines(io::sink)).try_init()?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use dormouse_core::{
     Error, Result,
     settings::{LogFormat, Settings},
 };
+use dormouse_log::json_lines;
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Starts logging as `settings` say. Call it once, before anything is logged.
@@ -22,8 +23,7 @@ pub fn start_logging(settings: &Settings) -> Result<()> {
         let colours = io::stderr().is_terminal();
         registry.with(fmt::layer().with_writer(io::stderr).with_ansi(colours)).try_init()
     } else {
-        let json = fmt::layer().json().flatten_event(true).with_current_span(false);
-        registry.with(json.with_writer(io::stderr)).try_init()
+        registry.with(json_lines(io::stderr)).try_init()
     };
     log_panics();
     started.map_err(|error| {
