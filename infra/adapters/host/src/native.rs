@@ -1,10 +1,16 @@
 //! Time, randomness and background work on a tokio runtime.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+mod randomness;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use async_trait::async_trait;
 use dormouse_core::ports::{Host, Timestamp};
 use futures::future::BoxFuture;
+use randomness::Randomness;
 use tokio_util::task::TaskTracker;
 
 /// The machine this process runs on. Must be used within a tokio runtime.
@@ -13,11 +19,12 @@ use tokio_util::task::TaskTracker;
 pub struct NativeHost {
     started: Instant,
     tasks: TaskTracker,
+    randomness: Arc<Randomness>,
 }
 
 impl Default for NativeHost {
     fn default() -> Self {
-        Self { started: Instant::now(), tasks: TaskTracker::new() }
+        Self { started: Instant::now(), tasks: TaskTracker::new(), randomness: Arc::default() }
     }
 }
 
@@ -56,9 +63,6 @@ impl Host for NativeHost {
     /// If the operating system gives no randomness: without it no secret can be made, so nothing may
     /// go on.
     fn random(&self) -> [u8; 32] {
-        let mut bytes = [0; 32];
-        #[expect(clippy::expect_used, reason = "there is no safe way to go on without randomness")]
-        getrandom::fill(&mut bytes).expect("the operating system gives randomness");
-        bytes
+        self.randomness.draw()
     }
 }
