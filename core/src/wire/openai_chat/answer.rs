@@ -139,10 +139,15 @@ pub fn decode_answer(body: Bytes, pass: bool) -> Result<Chunk> {
 
 /// The same, of a chat answer or a text completion.
 pub(in crate::wire) fn decode_whole(dialect: Dialect, body: Bytes, pass: bool) -> Result<Chunk> {
-    let object: Map<String, Value> = serde_json::from_slice(&body).map_err(unreadable)?;
     let mut reader = Reader::of(dialect);
     let mut out = Out::default();
-    reader.read(object, Shape::Whole, &mut out)?;
+    match reader.whole(&body, &mut out) {
+        Some(read) => read?,
+        None => {
+            let object = serde_json::from_slice(&body).map_err(unreadable)?;
+            reader.read(object, Shape::Whole, &mut out)?;
+        }
+    }
     if !reader.has_choices() {
         return Err(Error::new(Code::UpstreamInvalid, "the provider's answer has no choices"));
     }

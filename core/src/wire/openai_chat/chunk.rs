@@ -3,6 +3,7 @@
 //! Nothing is taken for granted. A field of an unexpected type is carried like an unknown one.
 
 mod plain;
+mod whole;
 
 use std::collections::BTreeMap;
 

@@ -38,8 +38,8 @@ pub struct EncoderOptions {
 #[derive(Debug)]
 pub struct AnswerEncoder {
     options: EncoderOptions,
-    /// The fields that every chunk begins with.
-    head: Bytes,
+    /// The fields that every chunk begins with, once one has been written: most are passed on.
+    head: Option<Bytes>,
     choices: BTreeMap<u32, Spoken>,
     /// The provider's own chunks went out, and with them what roles there are.
     passed: bool,
@@ -62,7 +62,7 @@ impl AnswerEncoder {
     /// An encoder for one answer.
     pub fn new(options: EncoderOptions) -> Self {
         Self {
-            head: head(&options),
+            head: None,
             options,
             choices: BTreeMap::new(),
             passed: false,
@@ -81,7 +81,7 @@ impl AnswerEncoder {
                     self.options.id.clone_from(id);
                     self.options.model.clone_from(model);
                     self.options.created = created.unwrap_or(self.options.created);
-                    self.head = head(&self.options);
+                    self.head = None;
                 }
             }
             Event::PartStart { choice, kind: PartKind::ToolCall { id, .. }, .. } => {
@@ -179,8 +179,9 @@ impl AnswerEncoder {
         let there = &["id", "object", "created", "model", "choices", "usage"][..];
         let shown = self.options.include_usage;
         let there = if shown { there } else { there.get(..5).unwrap_or(there) };
+        let head = self.head.get_or_insert_with(|| head(&self.options));
         object::data(written, |object| {
-            object.written(&self.head);
+            object.written(head);
             object.list("choices", choices);
             match usage {
                 Some(usage) => object.value("usage", &usage::encode(&usage)),

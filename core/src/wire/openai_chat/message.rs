@@ -1,13 +1,21 @@
 //! Reading the messages of a request.
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
 use serde_json::{Map, Value};
 
 use super::{REASONING, SIGNATURE, call, part};
 use crate::{
     Error, Result,
     chat::{Dialect, Extensions, Message, Part, Role, Signature},
-    wire::fields::{join, missing, require, take, typed},
+    wire::{
+        fields::{join, missing, require, take, typed},
+        plain::Text,
+    },
 };
 
 /// The roles of the format. `function` is the forerunner of `tool`.
@@ -22,13 +30,77 @@ enum WireRole {
     Function,
 }
 
-pub(super) fn decode_all(messages: Option<Vec<Map<String, Value>>>) -> Result<Vec<Message>> {
+/// A message as it is written. Nearly every one has a role and a content and nothing else, and is not worth
+/// an object.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    role: Option<Value>,
+    content: Option<Value>,
+    rest: Map<String, Value>,
+}
+
+pub(super) fn decode_all(messages: Option<Vec<Written>>) -> Result<Vec<Message>> {
     let messages = messages.ok_or_else(|| missing("messages"))?;
     if messages.is_empty() {
         return Err(Error::invalid("messages", "`messages` must not be empty"));
     }
-    let decode = |(index, message)| decode(message, &format!("messages[{index}]"));
+    let decode = |(index, message): (_, Written)| match message.plain() {
+        Ok(message) => Ok(message),
+        Err(message) => decode(message, &format!("messages[{index}]")),
+    };
     messages.into_iter().enumerate().map(decode).collect()
+}
+
+impl Written {
+    /// A message that is a text and nothing else, or the fields of one that is not. [`decode`] says the same
+    /// of it.
+    fn plain(self) -> Result<Message, Map<String, Value>> {
+        let role = match self.role.as_ref().and_then(Value::as_str) {
+            Some("system") => Some(Role::System),
+            Some("developer") => Some(Role::Developer),
+            Some("user") => Some(Role::User),
+            Some("assistant") => Some(Role::Assistant),
+            _ => None,
+        };
+        let Self { role: written, content, rest: mut fields } = self;
+        match (role, content) {
+            (Some(role), Some(Value::String(text))) if fields.is_empty() && !text.is_empty() => {
+                let parts = vec![Part::Text { text, cache: None }];
+                Ok(Message { role, parts, name: None, extensions: Extensions(fields) })
+            }
+            (_, content) => {
+                let both = [("role", written), ("content", content)].into_iter();
+                fields.extend(both.filter_map(|(field, value)| Some((field.to_owned(), value?))));
+                Err(fields)
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Written {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Written;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Written, A::Error> {
+                let mut written = Written::default();
+                while let Some(Text(field)) = object.next_key()? {
+                    match &*field {
+                        "role" => written.role = Some(object.next_value()?),
+                        "content" => written.content = Some(object.next_value()?),
+                        _ => drop(written.rest.insert(field.into_owned(), object.next_value()?)),
+                    }
+                }
+                Ok(written)
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
 }
 
 fn decode(mut message: Map<String, Value>, at: &str) -> Result<Message> {

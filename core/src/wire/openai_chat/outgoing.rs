@@ -5,7 +5,7 @@
 //! and a provider's prompt cache sees the same prefix every time.
 
 use bytes::Bytes;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
 
 use super::{PROGRESS, format, tool, turn};
 use crate::{
@@ -69,13 +69,11 @@ pub(in crate::wire) fn patched(
     }
     if outgoing.stream {
         changed |= set(&mut fields, "stream", &true.into())?;
-        if asks_progress(outgoing) && !fields.contains_key(PROGRESS) {
+        if asks_progress(outgoing) && fields.get(PROGRESS).is_none() {
             changed |= set(&mut fields, PROGRESS, &true.into())?;
         }
-        let options = fields.get(STREAM_OPTIONS).map(|raw| serde_json::from_str(raw.get()));
-        let mut options: Option<Fields> = options.transpose().map_err(patch::broken)?.flatten();
-        if set(options.get_or_insert_default(), "include_usage", &true.into())? {
-            fields.insert(STREAM_OPTIONS.into(), raw(&options)?);
+        if let Some(options) = with_usage(fields.get(STREAM_OPTIONS))? {
+            fields.insert(STREAM_OPTIONS, options);
             changed = true;
         }
     } else {
@@ -86,6 +84,15 @@ pub(in crate::wire) fn patched(
         changed |= remove(&mut fields, STREAM_OPTIONS);
     }
     if changed { to_bytes(&fields) } else { Ok(body.clone()) }
+}
+
+/// The options of a stream, with usage; `None` if they ask for it already.
+fn with_usage(options: Option<&RawValue>) -> Result<Option<Box<RawValue>>> {
+    let options = options.map(|raw| serde_json::from_str(raw.get()));
+    let mut options: Fields<'_> =
+        options.transpose().map_err(patch::broken)?.flatten().unwrap_or_default();
+    let changed = set(&mut options, "include_usage", &true.into())?;
+    changed.then(|| raw(&options)).transpose()
 }
 
 /// Only llama.cpp's server has numbered slots, and it alone is known to understand the question.

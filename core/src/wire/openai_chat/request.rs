@@ -22,7 +22,7 @@ const MAX_STOPS: usize = 16;
 struct Body {
     #[serde(default, deserialize_with = "null_is_default")]
     model: String,
-    messages: Option<Vec<Map<String, Value>>>,
+    messages: Option<Vec<message::Written>>,
     tools: Option<Vec<Map<String, Value>>>,
     tool_choice: Option<Value>,
     parallel_tool_calls: Option<bool>,

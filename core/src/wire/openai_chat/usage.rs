@@ -25,7 +25,8 @@ fn groq(object: &Map<String, Value>) -> Option<&Map<String, Value>> {
     object.get("x_groq")?.get("usage")?.as_object()
 }
 
-fn reported(usage: &Map<String, Value>) -> Option<Usage> {
+/// What a `usage` object reports.
+pub(super) fn reported(usage: &Map<String, Value>) -> Option<Usage> {
     let (prompt, completion) = (count(usage, "prompt_tokens"), count(usage, "completion_tokens"));
     if prompt.is_none() && completion.is_none() {
         return None;
