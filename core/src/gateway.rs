@@ -35,6 +35,7 @@ mod whole;
 
 use std::{
     ops::Deref,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -327,8 +328,10 @@ impl Gateway {
             reserve::reserve(self, asked.caller.clone(), claim, slot, conversing).await?;
         asked.counted.store(true, Ordering::Relaxed);
         let receipt = settlement.receipt_id().unwrap_or_default().to_owned();
-        let answer = answer::answer(attempt, question, &mut settlement);
-        let answer = self.closing.unless(answer).await?;
+        let answer = {
+            let answer = pin!(answer::answer(attempt, question, &mut settlement));
+            self.closing.unless(answer).await?
+        };
         Ok(Begun { answer, model, receipt, settlement, deadline: asked.deadline.clone() })
     }
 

@@ -176,7 +176,7 @@ impl Metrics {
     }
 
     /// Counts a response.
-    pub fn responded(&self, method: &str, route: &str, status: u16, after: Duration) {
+    pub fn responded(&self, method: &'static str, route: &str, status: u16, after: Duration) {
         let labels = HttpLabels::new(method, route, status);
         self.http.get_or_create(&labels).observe(after.as_secs_f64());
     }

@@ -62,6 +62,13 @@ pub enum Reserved {
     Refused(usize),
 }
 
+/// What became of the commit with a hold: the versions of the hold and of what stands beside it, or which
+/// write beside it could not be applied.
+enum Tried {
+    Written(Version, Vec<Option<Version>>),
+    Refused(usize),
+}
+
 /// What became of a settlement with other writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Booked {
@@ -154,13 +161,20 @@ impl Ledger {
         if self.reservations.fetch_add(1, Ordering::Relaxed).is_multiple_of(RECLAIM_EVERY) {
             self.reclaim(&caller.tenant).await?;
         }
-        if let Some(reserved) = self.try_reserve(caller, &draft, beside).await? {
-            return Ok(reserved);
-        }
-        self.reclaim(&caller.tenant).await?;
-        match self.try_reserve(caller, &draft, beside).await? {
-            Some(reserved) => Ok(reserved),
-            None => Err(self.over_budget(caller, draft.terms.amount).await?),
+        let tried = match self.try_reserve(caller, &draft, beside).await? {
+            None => {
+                self.reclaim(&caller.tenant).await?;
+                self.try_reserve(caller, &draft, beside).await?
+            }
+            tried => tried,
+        };
+        let Draft { id, terms, taking, .. } = draft;
+        match tried {
+            Some(Tried::Written(version, beside)) => {
+                Ok(Reserved::Held(Box::new(Hold { id, version, terms, taking }), beside))
+            }
+            Some(Tried::Refused(write)) => Ok(Reserved::Refused(write)),
+            None => Err(self.over_budget(caller, terms.amount).await?),
         }
     }
 
@@ -170,7 +184,7 @@ impl Ledger {
         caller: &Caller,
         Draft { id, terms, taking, .. }: &Draft,
         beside: &[Write],
-    ) -> Result<Option<Reserved>> {
+    ) -> Result<Option<Tried>> {
         let mut writes = vec![Write::put_when(HOLDS, id, json(terms)?, When::Absent)];
         if let Some(budget) = caller.budget {
             let ceiling = (COMMITTED, budget.0);
@@ -186,13 +200,11 @@ impl Ledger {
                 let version = versions.first().copied().flatten().ok_or_else(|| {
                     Error::new(Code::Internal, "the store gave a new hold no version")
                 })?;
-                let (terms, taking) = (terms.clone(), taking.clone());
-                let hold = Hold { id: id.clone(), version, terms, taking };
                 let beside = versions.split_off(own.min(versions.len()));
-                Ok(Some(Reserved::Held(Box::new(hold), beside)))
+                Ok(Some(Tried::Written(version, beside)))
             }
             ports::Outcome::Refused { write, .. } if write >= own => {
-                Ok(Some(Reserved::Refused(write - own)))
+                Ok(Some(Tried::Refused(write - own)))
             }
             ports::Outcome::Refused { write, .. } if write >= money => {
                 Err(self.rates.refusal(taking.as_ref(), write - money).await?)
@@ -264,13 +276,16 @@ impl Ledger {
         beside: &[Write],
     ) -> Result<Option<Booked>> {
         let own = writes.len();
-        let all = writes.iter().chain(beside).cloned().collect();
+        // Only what stands beside them can make a second commit necessary.
+        let again = if beside.is_empty() { Vec::new() } else { writes.clone() };
+        let mut all = writes;
+        all.extend_from_slice(beside);
         match self.commit(Commit::new(tenant, all)).await? {
             ports::Outcome::Applied(mut versions) => {
                 Ok(Some(Booked::With(versions.split_off(own.min(versions.len())))))
             }
             ports::Outcome::Refused { write, .. } if write >= own => {
-                let alone = self.commit(Commit::new(tenant, writes)).await?;
+                let alone = self.commit(Commit::new(tenant, again)).await?;
                 Ok(matches!(alone, ports::Outcome::Applied(_)).then_some(Booked::Alone))
             }
             ports::Outcome::Refused { .. } => Ok(None),

@@ -71,7 +71,7 @@ pub(super) async fn answer<A: Ask>(
     let answered = match (&visit, &candidate.destination) {
         (Some(visit), _) => ask(visit.provider(), model, &question, settlement).await,
         (None, Destination::Local { models, .. }) => {
-            ask_local(models, model, question, settlement).await
+            Box::pin(ask_local(models, model, question, settlement)).await
         }
         (None, Destination::Upstream(_)) => Err(Error::new(Code::Internal, "nobody was visited")),
     };

@@ -1,7 +1,7 @@
 //! The end of a gateway: running answers are told to end, and are settled.
 
 use std::{
-    pin::pin,
+    pin::{Pin, pin},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -40,9 +40,12 @@ impl Closing {
         Error::new(Code::Stopping, "the gateway is stopping")
     }
 
-    /// Waits for `work`, but not past the closing.
-    pub(super) async fn unless<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        match select(pin!(work), pin!(self.closed())).await {
+    /// Waits for `work`, but not past the closing. Work is large, so it stays where it is.
+    pub(super) async fn unless<T>(
+        &self,
+        work: Pin<&mut impl Future<Output = Result<T>>>,
+    ) -> Result<T> {
+        match select(work, pin!(self.closed())).await {
             Either::Left((result, _)) => result,
             Either::Right((error, _)) => Err(error),
         }

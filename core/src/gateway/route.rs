@@ -96,8 +96,7 @@ pub(super) async fn route<A: Ask>(
             || Error::new(Code::ModelNotFound, "the model stands for none that can answer");
         return Err(missing.unwrap_or_else(nobody));
     }
-    let random = gateway.ports.host.random();
-    let candidates = order::order(candidates, resolved.strategy, &random);
+    let candidates = order::order(candidates, resolved.strategy, || gateway.ports.host.random());
     Ok(Route { candidates, fallback: resolved.fallback })
 }
 

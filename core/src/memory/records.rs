@@ -65,13 +65,14 @@ impl Records for MemoryRecords {
     }
 }
 
-/// Tenant, collection, id: in this order the records of one collection are neighbours, sorted by id.
+/// Tenant, collection and id with a NUL between, which no name holds: so the records of one collection are
+/// neighbours, sorted by id. Keys stand in several places; clones share one text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Key(String, String, String);
+struct Key(Arc<str>);
 
 impl Key {
     fn new(tenant: &str, collection: &str, id: &str) -> Self {
-        Self(tenant.into(), collection.into(), id.into())
+        Self([tenant, "\0", collection, "\0", id].concat().into())
     }
 }
 
@@ -111,8 +112,8 @@ impl State {
         };
         let to = match &page.before {
             Some(before) => key(before),
-            // No name holds a NUL, so nothing lies between a collection and this.
-            None => Key::new(tenant, &format!("{collection}\0"), ""),
+            // The lowest text above all that begin with the collection and its NUL.
+            None => Key([tenant, "\0", collection, "\u{1}"].concat().into()),
         };
         let range = self.records.range((from, Bound::Excluded(to)));
         let found = range.map(|(_, record)| record).filter(|record| lives(record, now));
@@ -171,10 +172,12 @@ impl State {
         now: Timestamp,
     ) -> Option<Version> {
         let old = self.remove(&key).filter(|record| lives(record, now));
-        let (value, expires_at) = match write {
-            Write::Put { value, expires_at, .. } => (value, expires_at),
-            Write::Add { .. } => {
-                old.map(|record| (record.value, record.expires_at)).unwrap_or_default()
+        let (id, value, expires_at) = match write {
+            Write::Put { id, value, expires_at, .. } => (id, value, expires_at),
+            Write::Add { id, .. } => {
+                let (value, expires_at) =
+                    old.map(|record| (record.value, record.expires_at)).unwrap_or_default();
+                (id, value, expires_at)
             }
             Write::Delete { .. } => return None,
         };
@@ -183,7 +186,6 @@ impl State {
         if let Some(expiry) = expires_at {
             self.expiries.insert((expiry, key.clone()));
         }
-        let id = key.2.clone();
         self.records.insert(key, Record { id, value, counters, version, expires_at });
         Some(version)
     }

@@ -20,12 +20,13 @@ impl Models {
     /// The label of `model`: its name, or `other` once there are too many.
     pub(super) fn label(&self, model: &str) -> String {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.contains(model) || seen.len() < MAX_MODELS {
+        if !seen.contains(model) {
+            if seen.len() >= MAX_MODELS {
+                return "other".to_owned();
+            }
             seen.insert(model.to_owned());
-            model.to_owned()
-        } else {
-            "other".to_owned()
         }
+        model.to_owned()
     }
 }
 
@@ -83,15 +84,15 @@ impl ErrorLabels {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct HttpLabels {
-    http_request_method: String,
+    http_request_method: &'static str,
     http_route: String,
     http_response_status_code: u32,
 }
 
 impl HttpLabels {
-    pub(super) fn new(method: &str, route: &str, status: u16) -> Self {
+    pub(super) fn new(method: &'static str, route: &str, status: u16) -> Self {
         Self {
-            http_request_method: method.to_owned(),
+            http_request_method: method,
             http_route: route.to_owned(),
             http_response_status_code: status.into(),
         }

@@ -29,6 +29,7 @@ mod tenant;
 
 use axum::{Router, middleware};
 use dormouse_core::gateway::Gateway;
+use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use routes::{Ids, Route, routes};
@@ -42,8 +43,12 @@ pub fn router(gateway: Gateway) -> Router {
         .fold(Router::new(), add)
         .fallback(dialect::elsewhere)
         .method_not_allowed_fallback(problem::no_such_method)
-        .layer(CatchPanicLayer::custom(problem::panicked))
-        .layer(middleware::from_fn_with_state(gateway.clone(), dialect::speak))
-        .layer(middleware::from_fn_with_state(gateway.clone(), correlation::correlate))
+        // As one layer: for each of several, every request would clone a route, and box what it answers.
+        .layer(
+            ServiceBuilder::new()
+                .layer(middleware::from_fn_with_state(gateway.clone(), correlation::correlate))
+                .layer(middleware::from_fn_with_state(gateway.clone(), dialect::speak))
+                .layer(CatchPanicLayer::custom(problem::panicked)),
+        )
         .with_state(gateway)
 }

@@ -105,8 +105,13 @@ impl Ask for Request {
         terms: &Terms<'_>,
     ) -> Result<ChunkStream, Unanswered> {
         match terms.tools {
-            Tools::Emulated(host) => emulated::ask(self, provider, model, terms, host).await,
-            Tools::Rescued(host) => rescued::ask(self, provider, model, terms, host).await,
+            // Apart, so that the others need no room for them.
+            Tools::Emulated(host) => {
+                Box::pin(emulated::ask(self, provider, model, terms, host)).await
+            }
+            Tools::Rescued(host) => {
+                Box::pin(rescued::ask(self, provider, model, terms, host)).await
+            }
             Tools::Native => provider.chat(self, model, terms.cap, terms.deadline).await,
         }
     }

@@ -3,11 +3,12 @@
 use super::Candidate;
 use crate::catalog::Strategy;
 
-/// Puts candidates, each with its share of the requests, in order. `random`: 16 bytes or more.
+/// Puts candidates, each with its share of the requests, in order. `random` is asked where it is left to
+/// chance.
 pub(super) fn order(
     mut candidates: Vec<(u32, Candidate)>,
     strategy: Strategy,
-    random: &[u8],
+    random: impl FnOnce() -> [u8; 32],
 ) -> Vec<Candidate> {
     match strategy {
         Strategy::Priority => {}
@@ -15,7 +16,7 @@ pub(super) fn order(
         // equals, the order of the catalog.
         Strategy::Auto => candidates.sort_by_key(|(_, it)| (!it.is_well(), it.sleeps())),
         Strategy::Weighted => {
-            let chance = random.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+            let chance = random().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
             let drawn = drawn(&candidates, chance);
             if drawn < candidates.len() {
                 let first = candidates.remove(drawn);
