@@ -28,6 +28,7 @@
 //! | [`seal`]      | a provider's signed thoughts, sealed for their way through a caller  |
 //! | [`conversation`] | conversations that are kept, claimed by who is about to write them  |
 //! | [`responses`] | answers that are kept, to be read and continued by their id          |
+//! | [`tools`]     | tools that the gateway runs itself                                    |
 //! | [`telemetry`] | the metrics of the process                                           |
 //! | [`gateway`]   | the pipeline one request walks through, one module per stage         |
 //!
@@ -61,6 +62,7 @@ pub mod seal;
 pub mod settings;
 pub mod telemetry;
 pub mod tenant;
+pub mod tools;
 pub mod wire;
 
 pub use error::{Code, Error, Kind, Result};

@@ -9,6 +9,7 @@ mod host;
 mod http_client;
 mod model_servers;
 mod records;
+mod sandbox;
 
 pub use blobs::{
     Blob, BlobInfo, BlobPage, Blobs, ListedBlob, MAX_BLOB_BYTES, MAX_BLOB_NAME_BYTES,
@@ -21,3 +22,4 @@ pub use records::{
     Commit, MAX_ID_BYTES, MAX_VALUE_BYTES, MAX_WRITES, Outcome, Page, Record, Records, Refusal,
     TOKEN_MEMORY, Version, When, Write,
 };
+pub use sandbox::{Confinement, Ended, File, Limits, Printed, Program, Ran, Sandbox, Workspace};

@@ -1,0 +1,61 @@
+//! Tools that the gateway runs itself.
+//!
+//! A [`Tool`] is one, a [`Toolbox`] is where some come from: those that are built in, an operator's HTTP
+//! services and programs, the servers of the Model Context Protocol. What a tool answers is for the model to
+//! read, failures too: a tool that fails never fails the request.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+
+use crate::{Result, chat, chat::Part, ports::Workspace};
+
+/// A tool.
+#[async_trait]
+pub trait Tool: fmt::Debug + Send + Sync {
+    /// Its name, what it does, and the JSON Schema of its input.
+    fn definition(&self) -> &chat::Tool;
+
+    /// Runs it with an input that its schema accepts. Dropping the future ends what it began.
+    async fn call(&self, input: Map<String, Value>, context: &Context) -> Output;
+}
+
+/// Where tools come from.
+#[async_trait]
+pub trait Toolbox: fmt::Debug + Send + Sync {
+    /// Its tools, as they are now. Names are unique within a toolbox.
+    async fn tools(&self) -> Result<Vec<Arc<dyn Tool>>>;
+}
+
+/// On whose behalf a tool runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Context {
+    /// The tenant and the run: its files are in the workspace of this name.
+    pub workspace: Workspace,
+    /// The same for the same call of the same run, however often it is tried: what a service needs so as not
+    /// to do a thing twice.
+    pub idempotency_key: String,
+}
+
+/// What a tool answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// For the model to read.
+    pub parts: Vec<Part>,
+    /// Whether the tool failed.
+    pub is_error: bool,
+}
+
+impl Output {
+    /// A text.
+    pub fn text(text: impl Into<String>) -> Self {
+        let part = Part::Text { text: text.into(), cache: None };
+        Self { parts: vec![part], is_error: false }
+    }
+
+    /// Why it could not be done.
+    pub fn failed(why: impl Into<String>) -> Self {
+        Self { is_error: true, ..Self::text(why) }
+    }
+}
