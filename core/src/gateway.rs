@@ -68,7 +68,7 @@ use crate::{
 };
 
 pub use converse::Compacted;
-pub use outside::{Answer, LocalServers, Origin, Ports};
+pub use outside::{Answer, LocalServers, Origin, Ports, ToolPorts};
 pub use state::{Check, Readiness};
 pub use whole::Answered;
 

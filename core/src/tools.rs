@@ -4,7 +4,7 @@
 //! services and programs, the servers of the Model Context Protocol. What a tool answers is for the model to
 //! read, failures too: a tool that fails never fails the request.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
@@ -17,6 +17,11 @@ pub trait Tool: fmt::Debug + Send + Sync {
     /// Its name, what it does, and the JSON Schema of its input.
     fn definition(&self) -> &chat::Tool;
 
+    /// The longest a call may take, if not as long as most.
+    fn time_limit(&self) -> Option<Duration> {
+        None
+    }
+
     /// Runs it with an input that its schema accepts. Dropping the future ends what it began.
     async fn call(&self, input: Map<String, Value>, context: &Context) -> Output;
 }
@@ -24,6 +29,12 @@ pub trait Tool: fmt::Debug + Send + Sync {
 /// Where tools come from.
 #[async_trait]
 pub trait Toolbox: fmt::Debug + Send + Sync {
+    /// What stands before the names of its tools, with `__` in between: the name of a server. `None`:
+    /// nothing does.
+    fn namespace(&self) -> Option<&str> {
+        None
+    }
+
     /// Its tools, as they are now. Names are unique within a toolbox.
     async fn tools(&self) -> Result<Vec<Arc<dyn Tool>>>;
 }

@@ -72,6 +72,7 @@ async fn t_37_two_thousand_streams_leave_no_memory_behind() {
         records: Arc::new(MemoryRecords::new(host.clone())),
         models: None,
         blobs: None,
+        tools: Default::default(),
     };
     let gateway = Gateway::new(settings.unwrap(), ports).unwrap();
     let caller = Caller {

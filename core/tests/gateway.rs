@@ -126,8 +126,14 @@ impl Bench {
             };
             Some(value.to_owned())
         });
-        let ports =
-            Ports { host: host.clone(), http: http.clone(), records, models: None, blobs: None };
+        let ports = Ports {
+            host: host.clone(),
+            http: http.clone(),
+            records,
+            models: None,
+            blobs: None,
+            tools: Default::default(),
+        };
         let gateway = Gateway::new(settings.unwrap(), ports).unwrap();
         Self { host, http, gateway }
     }

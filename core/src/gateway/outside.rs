@@ -7,7 +7,8 @@ use crate::{
     catalog::Route,
     chat::{ChunkStream, Source},
     conversation::Opened,
-    ports::{Blobs, Host, HttpClient, ModelServers, Records},
+    ports::{Blobs, Host, HttpClient, ModelServers, Records, Sandbox},
+    tools::Toolbox,
     wire::Opening,
 };
 
@@ -24,6 +25,19 @@ pub struct Ports {
     pub blobs: Option<Arc<dyn Blobs>>,
     /// The servers of this machine's models, on hosts that can start processes.
     pub models: Option<LocalServers>,
+    /// What the gateway's own tools work with.
+    pub tools: ToolPorts,
+}
+
+/// What tools work with. A tool that misses something says so to whoever calls it.
+#[derive(Clone, Debug, Default)]
+pub struct ToolPorts {
+    /// Where code is run and files are kept.
+    pub sandbox: Option<Arc<dyn Sandbox>>,
+    /// Calls to addresses that a model or a tenant chose: never reaches a private one.
+    pub web: Option<Arc<dyn HttpClient>>,
+    /// Tools beside those of the core, in the order of their precedence.
+    pub toolboxes: Vec<Arc<dyn Toolbox>>,
 }
 
 /// The servers of this machine's models, and the way to them.

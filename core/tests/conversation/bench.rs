@@ -179,7 +179,8 @@ impl Bench {
                 _ => set.iter().find(|(key, _)| *key == name).map(|(_, it)| (*it).to_owned()),
             });
             let (host, http, records) = (host.clone(), provider.clone(), store.clone());
-            let ports = Ports { host, http, records, models: None, blobs: None };
+            let ports =
+                Ports { host, http, records, models: None, blobs: None, tools: Default::default() };
             let catalog = Catalog::read(CATALOG, |_| None).unwrap();
             Gateway::with_catalog(settings.unwrap(), catalog, ports).unwrap()
         };

@@ -143,6 +143,7 @@ impl Bench {
             records,
             models: None,
             blobs: None,
+            tools: Default::default(),
         };
         let gateway = Gateway::with_catalog(settings.unwrap(), catalog, ports).unwrap();
         Self { host, provider, gateway }

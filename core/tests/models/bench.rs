@@ -96,6 +96,7 @@ impl Bench {
             records: Arc::new(MemoryRecords::new(host.clone())),
             models: Some(LocalServers { servers: servers.clone(), http: http.clone() }),
             blobs: None,
+            tools: Default::default(),
         };
         let gateway = Gateway::new(settings.unwrap(), ports).unwrap();
         Self { host, http, servers, gateway }

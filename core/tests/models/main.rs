@@ -366,6 +366,7 @@ fn a_host_that_starts_no_processes_refuses_models() {
         records: Arc::new(MemoryRecords::new(host)),
         models: None,
         blobs: None,
+        tools: Default::default(),
     };
     let error = Gateway::new(settings.unwrap(), ports).unwrap_err();
     assert_eq!(error.param(), Some("DORMOUSE_MODELS"));

@@ -93,6 +93,7 @@ impl Bench {
             records: Arc::new(MemoryRecords::new(host.clone())),
             models: Some(LocalServers { servers: servers.clone(), http: provider.clone() }),
             blobs: None,
+            tools: Default::default(),
         };
         let gateway = Gateway::new(settings.unwrap(), ports).unwrap();
         Self { host, provider, servers, gateway }
@@ -108,6 +109,7 @@ impl Bench {
             records: Arc::new(MemoryRecords::new(bench.host.clone())),
             models: None,
             blobs: None,
+            tools: Default::default(),
         };
         let settings = Settings::read(|_| None).unwrap();
         let gateway = Gateway::with_catalog(settings, catalog, ports).unwrap();

@@ -82,8 +82,14 @@ impl Bench {
             "DORMOUSE_UPSTREAM" => Some("http://provider.invalid/v1".to_owned()),
             name => set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()),
         });
-        let ports =
-            Ports { host: host.clone(), http: http.clone(), records, models: None, blobs: None };
+        let ports = Ports {
+            host: host.clone(),
+            http: http.clone(),
+            records,
+            models: None,
+            blobs: None,
+            tools: Default::default(),
+        };
         let gateway = Gateway::new(settings.expect("settings"), ports).expect("a gateway");
         Self { host, http, gateway }
     }

@@ -131,6 +131,7 @@ impl Bench {
             records,
             models: None,
             blobs: None,
+            tools: Default::default(),
         };
         let gateway = Gateway::with_catalog(settings.unwrap(), catalog, ports).unwrap();
         Self { host, gateway, providers, budget: NanoDollars(1_000_000_000) }

@@ -69,6 +69,7 @@ impl Bench {
             records: Arc::new(MemoryRecords::new(host.clone())),
             models: None,
             blobs: None,
+            tools: Default::default(),
         };
         let router = dormouse_http::router(Gateway::new(settings.unwrap(), ports).unwrap());
         Self { provider, host, router }

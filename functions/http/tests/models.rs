@@ -51,6 +51,7 @@ impl Bench {
             records: Arc::new(MemoryRecords::new(host.clone())),
             models: Some(LocalServers { servers: servers.clone(), http: Arc::new(Silence) }),
             blobs: None,
+            tools: Default::default(),
         };
         let router = dormouse_http::router(Gateway::new(settings, ports).unwrap());
         Self { host, servers, router }

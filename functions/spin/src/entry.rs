@@ -61,6 +61,6 @@ fn gateway(settings: Settings, catalog: Catalog) -> Result<Gateway> {
     Gateway::with_catalog(
         settings,
         catalog,
-        Ports { host, http, records, models: None, blobs: None },
+        Ports { host, http, records, models: None, blobs: None, tools: Default::default() },
     )
 }

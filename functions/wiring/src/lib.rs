@@ -63,7 +63,11 @@ fn build(
     let records = store::open(&settings, Arc::clone(&host))?;
     let blobs = blobs::open(&settings, &host)?;
     let http = Arc::new(http_client(&settings));
-    Gateway::with_catalog(settings, catalog, Ports { host, http, records, blobs, models })
+    Gateway::with_catalog(
+        settings,
+        catalog,
+        Ports { host, http, records, blobs, models, tools: Default::default() },
+    )
 }
 
 /// A client for servers on this machine.

@@ -178,6 +178,7 @@ impl Bench {
             records: records.clone(),
             models: None,
             blobs: None,
+            tools: Default::default(),
         };
         let gateway = Gateway::with_catalog(settings, catalog, ports).unwrap();
         Self { host, provider, records, router: dormouse_http::router(gateway) }
