@@ -31,6 +31,7 @@ mod seal;
 mod settle;
 mod state;
 mod tenants;
+mod tools;
 mod whole;
 
 use std::{
@@ -65,6 +66,7 @@ use crate::{
     settings::Settings,
     telemetry::Metrics,
     tenant::Tenants,
+    tools::Registry,
 };
 
 pub use converse::Compacted;
@@ -96,6 +98,7 @@ pub struct Parts {
     responses: Responses,
     conversations: Conversations,
     files: Arc<Files>,
+    tools: Registry,
     seals: Seals,
     metrics: Metrics,
     prefixes: prefixes::Prefixes,
@@ -169,6 +172,7 @@ impl Gateway {
         let local = ports.models.clone().map(|LocalServers { servers, http }| {
             LocalModels::new(servers, http, host(), Arc::clone(&settings))
         });
+        let tools = tools::registry(&settings, &catalog, &ports, &metrics);
         let parts = Parts {
             settings,
             ports,
@@ -184,6 +188,7 @@ impl Gateway {
             responses,
             conversations,
             files,
+            tools,
             seals,
             metrics,
             prefixes: prefixes::Prefixes::default(),

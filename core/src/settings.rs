@@ -18,6 +18,7 @@ pub use value::{Headers, LogFormat, Prices, Secret, Size};
 use crate::{
     Code, Error, Result,
     catalog::{Api, AuthStyle},
+    tools::Allowed,
 };
 
 /// One setting, for help texts and look-ups.
@@ -162,6 +163,12 @@ settings! {
         "How many tokens, of input and output together, each tenant may use in a minute. Unset, no limit; a tenant's configuration may say another.";
     files_quota: Size, "files-quota", "SIZE", Some("1GB"),
         "How much the files and pictures that a tenant keeps may have together.";
+    tools: Allowed, "tools", "PATTERNS", Some("*"),
+        "Which of its own tools the gateway offers, separated by commas: names, with one `*` for any text, or with `!` in front what is not offered; the last that fits counts. A tenant's configuration may say others.";
+    tool_timeout: Duration, "tool-timeout", "DURATION", Some("30s"),
+        "The longest a call of a tool may take, where the tool itself says nothing else.";
+    tool_result_limit: Size, "tool-result-limit", "SIZE", Some("8KB"),
+        "How much of a tool's result a model is shown; what is longer is cut, and says so.";
     tenant_config_ttl: Duration, "tenant-config-ttl", "DURATION", Some("10s"),
         "How long a process goes by what it knows of a tenant's configuration: another process's change counts within this time, its own at once. 0s: it is read for every request.";
     headers_within: Duration, "headers-within", "DURATION", Some("1s"),

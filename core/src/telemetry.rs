@@ -6,10 +6,11 @@
 mod labels;
 mod prompts;
 mod sleepers;
+mod tools;
 
 use std::{sync::Arc, time::Duration};
 
-use labels::{ErrorLabels, HttpLabels, Models, OperationLabels, TokenLabels};
+use labels::{ErrorLabels, HttpLabels, Names, OperationLabels, TokenLabels};
 use prometheus_client::{
     encoding::text::encode,
     metrics::{
@@ -22,6 +23,7 @@ use prometheus_client::{
 };
 use prompts::Prompts;
 use sleepers::Sleepers;
+use tools::Tools;
 
 use crate::{
     Code, Error, Result,
@@ -34,7 +36,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Arc<Registry>,
-    models: Models,
+    models: Names,
     operations: Family<OperationLabels, Histogram>,
     first_token: Family<OperationLabels, Histogram>,
     tokens: Family<TokenLabels, Counter>,
@@ -47,6 +49,7 @@ pub struct Metrics {
     estimated: Counter,
     sleepers: Sleepers,
     prompts: Prompts,
+    tools: Tools,
 }
 
 impl Metrics {
@@ -55,7 +58,7 @@ impl Metrics {
         let seconds = || Histogram::new(exponential_buckets(0.005, 2.5, 12));
         let mut metrics = Self {
             registry: Arc::default(),
-            models: Models::default(),
+            models: Names::default(),
             operations: Family::new_with_constructor(seconds),
             first_token: Family::new_with_constructor(seconds),
             tokens: Family::default(),
@@ -68,6 +71,7 @@ impl Metrics {
             estimated: Counter::default(),
             sleepers: Sleepers::default(),
             prompts: Prompts::default(),
+            tools: Tools::default(),
         };
         metrics.workers.set(i64::try_from(workers).unwrap_or(i64::MAX));
         let mut registry = Registry::default();
@@ -122,6 +126,7 @@ impl Metrics {
         registry.register("dormouse_workers", "Worker slots", self.workers.clone());
         self.sleepers.register(registry);
         self.prompts.register(registry);
+        self.tools.register(registry);
     }
 
     /// Counts a finished call.
@@ -163,6 +168,11 @@ impl Metrics {
     /// Counts how many `shared` of `all` bytes of a prompt the next one of its conversation began with.
     pub fn followed(&self, model: &str, shared: u64, all: u64) {
         self.prompts.followed(&self.models.label(model), shared, all);
+    }
+
+    /// Counts a call of a tool, and how long it took.
+    pub fn tool_called(&self, tool: &str, took: Duration, failed: bool) {
+        self.tools.called(tool, took, failed);
     }
 
     /// Says how the servers of this machine's models are, and what happened to them so far.

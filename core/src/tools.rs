@@ -3,12 +3,32 @@
 //! A [`Tool`] is one, a [`Toolbox`] is where some come from: those that are built in, an operator's HTTP
 //! services and programs, the servers of the Model Context Protocol. What a tool answers is for the model to
 //! read, failures too: a tool that fails never fails the request.
+//!
+//! | module       | holds                                                                     |
+//! |--------------|---------------------------------------------------------------------------|
+//! | `registry`   | which tools there are, who may use which, and running them within limits  |
+//! | `allowed`    | patterns of what may be used                                              |
+//! | `schema`     | a tool's input held against its JSON Schema                               |
+//! | `result`     | what a model is shown of what a tool answered                             |
+//! | the others   | one of the tools that are built in, or a few that belong together         |
+
+mod allowed;
+mod clock;
+mod registry;
+mod result;
+pub mod schema;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
+pub use self::{
+    allowed::Allowed,
+    clock::CurrentTime,
+    registry::{Limits, Offer, Offered, Registry},
+    result::cut,
+};
 use crate::{Result, chat, chat::Part, ports::Workspace};
 
 /// A tool.
@@ -17,7 +37,7 @@ pub trait Tool: fmt::Debug + Send + Sync {
     /// Its name, what it does, and the JSON Schema of its input.
     fn definition(&self) -> &chat::Tool;
 
-    /// The longest a call may take, if not as long as most.
+    /// The longest a call may take, if not [as long as most](crate::settings::Settings::tool_timeout).
     fn time_limit(&self) -> Option<Duration> {
         None
     }
@@ -68,5 +88,26 @@ impl Output {
     /// Why it could not be done.
     pub fn failed(why: impl Into<String>) -> Self {
         Self { is_error: true, ..Self::text(why) }
+    }
+}
+
+/// Tools that are always the same.
+#[derive(Clone, Debug, Default)]
+pub struct Fixed(pub Vec<Arc<dyn Tool>>);
+
+#[async_trait]
+impl Toolbox for Fixed {
+    async fn tools(&self) -> Result<Vec<Arc<dyn Tool>>> {
+        Ok(self.0.clone())
+    }
+}
+
+/// What there is to know of a tool before it is called.
+fn define(name: &str, about: &str, input_schema: Value) -> chat::Tool {
+    chat::Tool {
+        name: name.to_owned(),
+        description: Some(about.to_owned()),
+        input_schema: Some(input_schema),
+        ..chat::Tool::default()
     }
 }

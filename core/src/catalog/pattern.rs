@@ -1,6 +1,6 @@
 //! Names with a `*` in them.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use super::read::Word;
 
@@ -61,8 +61,11 @@ impl fmt::Display for Pattern {
     }
 }
 
-impl Word for Pattern {
-    fn parse(text: &str) -> Result<Self, String> {
+impl FromStr for Pattern {
+    type Err = String;
+
+    /// An error completes the sentence that begins with the text.
+    fn from_str(text: &str) -> Result<Self, String> {
         if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
             return Err("is not a pattern: it has spaces".to_owned());
         }
@@ -75,6 +78,12 @@ impl Word for Pattern {
             }
             None => Ok(Self::exactly(text)),
         }
+    }
+}
+
+impl Word for Pattern {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse()
     }
 
     fn pattern() -> Option<&'static str> {

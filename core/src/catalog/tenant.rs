@@ -5,8 +5,9 @@ use serde_json::{Value as Json, json};
 use super::{
     kinds::{Count, ModelName, Share},
     path::Path,
+    pattern::Pattern,
     read::{Fields, ObjectSchema, Read, Reading, Word},
-    tree::Node,
+    tree::{Node, Value},
 };
 use crate::{
     keys::is_tenant,
@@ -46,6 +47,44 @@ impl Word for Span {
     }
 }
 
+/// Patterns of tools, as they are written; none allow no tool.
+#[derive(Default)]
+struct Patterns(Vec<String>);
+
+impl Read for Patterns {
+    fn read(node: &Node, path: &Path, reading: &mut Reading<'_>) -> Self {
+        match &node.value {
+            Value::List(items) if items.is_empty() => Self::default(),
+            _ => {
+                let patterns = Vec::<ToolPattern>::read(node, path, reading);
+                Self(patterns.into_iter().map(|it| it.0).collect())
+            }
+        }
+    }
+
+    fn schema() -> Json {
+        let mut schema = Vec::<ToolPattern>::schema();
+        if let Some(schema) = schema.as_object_mut() {
+            schema.remove("minItems");
+        }
+        schema
+    }
+}
+
+#[derive(Default)]
+struct ToolPattern(String);
+
+impl Word for ToolPattern {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.strip_prefix('!').unwrap_or(text).parse::<Pattern>()?;
+        Ok(Self(text.to_owned()))
+    }
+
+    fn pattern() -> Option<&'static str> {
+        Some(r"^!?[^\s*]*\*?[^\s*]*$")
+    }
+}
+
 /// Values of keys that are not read-only.
 #[derive(Default)]
 pub(super) struct TenantValues(pub(super) Layer);
@@ -60,6 +99,7 @@ impl TenantValues {
                 Kind::Count => fields.optional::<Count>(key.name).map(|it| it.0.into()),
                 Kind::Time => fields.optional::<Span>(key.name).map(|it| it.0.into()),
                 Kind::Percent => fields.optional::<Share>(key.name).map(|it| it.0.into()),
+                Kind::Tools => fields.optional::<Patterns>(key.name).map(|it| it.0.into()),
             };
             let Some(value) = value else { continue };
             // What could not be read left its default behind, and a note.
@@ -81,6 +121,7 @@ impl TenantValues {
                 Kind::Count => object.add::<Count>(key.name, about, false),
                 Kind::Time => object.add::<Span>(key.name, about, false),
                 Kind::Percent => object.add::<Share>(key.name, about, false),
+                Kind::Tools => object.add::<Patterns>(key.name, about, false),
             }
         }
     }

@@ -38,6 +38,36 @@ pub trait Host: fmt::Debug + Send + Sync {
 #[serde(transparent)]
 pub struct Timestamp(pub u64);
 
+const SECONDS_PER_DAY: u64 = 86_400;
+
+impl Timestamp {
+    /// The date and time in UTC to the second (RFC 3339), by the method of Howard Hinnant's
+    /// `civil_from_days`.
+    pub fn rfc3339(self) -> String {
+        let seconds = self.0 / 1000;
+        let (days, time) = (seconds / SECONDS_PER_DAY, seconds % SECONDS_PER_DAY);
+        let shifted = days + 719_468;
+        let (era, day) = (shifted / 146_097, shifted % 146_097);
+        let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+        let day = day - (365 * year + year / 4 - year / 100);
+        let month = (5 * day + 2) / 153;
+        let day = day - (153 * month + 2) / 5 + 1;
+        let month = if month < 10 { month + 3 } else { month - 9 };
+        let year = year + era * 400 + u64::from(month <= 2);
+        let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+
+    /// The day of the week in UTC, in English.
+    pub fn weekday(self) -> &'static str {
+        const DAYS: [&str; 7] =
+            ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
+        // The first of January 1970 was a Thursday.
+        let day = usize::try_from(self.0 / 1000 / SECONDS_PER_DAY % 7).unwrap_or_default();
+        DAYS.get(day).copied().unwrap_or_default()
+    }
+}
+
 impl Add<Duration> for Timestamp {
     type Output = Self;
 
@@ -56,7 +86,19 @@ pub fn hex(bytes: impl Iterator<Item = u8>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::hex;
+    use super::*;
+
+    #[test]
+    fn moments_are_dates_and_days() {
+        for (seconds, date, day) in [
+            (0, "1970-01-01T00:00:00Z", "Thursday"),
+            (951_827_696, "2000-02-29T12:34:56Z", "Tuesday"),
+            (1_798_761_599, "2026-12-31T23:59:59Z", "Thursday"),
+        ] {
+            let moment = Timestamp(seconds * 1000);
+            assert_eq!((moment.rfc3339().as_str(), moment.weekday()), (date, day));
+        }
+    }
 
     #[test]
     fn every_byte_has_two_digits() {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::{
     catalog::{Api, AuthStyle},
     money::{Dollars, Price},
+    tools::Allowed,
 };
 
 /// The longest duration that can be set: a hundred years.
@@ -181,6 +182,12 @@ impl Value for Api {
 impl Value for AuthStyle {
     fn parse(text: Option<&str>) -> Result<Self, String> {
         word(text, Self::ALL, Self::as_str)
+    }
+}
+
+impl Value for Allowed {
+    fn parse(text: Option<&str>) -> Result<Self, String> {
+        Self::parse(String::parse(text)?.split(',').map(str::trim).filter(|it| !it.is_empty()))
     }
 }
 

@@ -9,24 +9,25 @@ use prometheus_client::encoding::EncodeLabelSet;
 
 use crate::{Code, operation::Operation};
 
-/// The most models that have a label of their own; callers choose the names, so there must be an end.
-const MAX_MODELS: usize = 100;
+/// The most models, and the most tools, that have a label of their own; callers choose the names, so there
+/// must be an end.
+const MAX_NAMES: usize = 100;
 
-/// The models seen so far.
+/// The names seen so far, of models or of tools.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Models(Arc<Mutex<BTreeSet<String>>>);
+pub(super) struct Names(Arc<Mutex<BTreeSet<String>>>);
 
-impl Models {
-    /// The label of `model`: its name, or `other` once there are too many.
-    pub(super) fn label(&self, model: &str) -> String {
+impl Names {
+    /// The label of `name`: itself, or `other` once there are too many.
+    pub(super) fn label(&self, name: &str) -> String {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !seen.contains(model) {
-            if seen.len() >= MAX_MODELS {
+        if !seen.contains(name) {
+            if seen.len() >= MAX_NAMES {
                 return "other".to_owned();
             }
-            seen.insert(model.to_owned());
+            seen.insert(name.to_owned());
         }
-        model.to_owned()
+        name.to_owned()
     }
 }
 
@@ -51,6 +52,18 @@ pub(super) struct ModelLabels {
 impl ModelLabels {
     pub(super) fn new(model: &str) -> Self {
         Self { gen_ai_request_model: model.to_owned() }
+    }
+}
+
+/// A tool.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ToolLabels {
+    gen_ai_tool_name: String,
+}
+
+impl ToolLabels {
+    pub(super) fn new(tool: String) -> Self {
+        Self { gen_ai_tool_name: tool }
     }
 }
 

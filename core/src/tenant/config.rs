@@ -10,6 +10,7 @@ use crate::{
     near::did_you_mean,
     rates::Limits,
     settings::{Settings, Size},
+    tools::Allowed,
 };
 
 /// A key of a tenant's configuration.
@@ -93,6 +94,8 @@ keys! {
         "Above which share of its model's context window, in percent, a conversation is compacted. 0: only when asked to.";
     compaction_model: Option<String>, read_only: false, |settings| settings.compaction_model.clone(),
         "The model that writes summaries of conversations.";
+    tools: Allowed, read_only: false, |settings| settings.tools.clone(),
+        "Which tools of the gateway may be used: names with one `*` for any text, or with `!` in front what may not; the last that fits counts.";
     request_timeout: Duration, read_only: true, |settings| settings.request_timeout,
         "The longest a request may run, its answer included.";
     body_limit: Size, read_only: true, |settings| settings.body_limit,

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use crate::settings::{self, Size};
+use crate::{
+    settings::{self, Size},
+    tools::Allowed,
+};
 
 /// The longest name of a model, in bytes.
 const MAX_MODEL_BYTES: usize = 256;
@@ -20,6 +23,8 @@ pub enum Kind {
     Time,
     /// A share in percent: a whole number from 0 to 100.
     Percent,
+    /// A list of patterns of tools: `["*", "!web_*"]`.
+    Tools,
 }
 
 /// A whole number of at least `LEAST`.
@@ -141,6 +146,21 @@ impl Value for Size {
 
     fn show(&self) -> Json {
         self.0.into()
+    }
+}
+
+impl Value for Allowed {
+    const KIND: Kind = Kind::Tools;
+
+    fn read(json: &Json) -> Result<Self, String> {
+        let patterns: Option<Vec<&str>> =
+            json.as_array().and_then(|list| list.iter().map(Json::as_str).collect());
+        let wanted = || "must be a list of patterns such as [\"*\", \"!web_*\"]".to_owned();
+        Self::parse(patterns.ok_or_else(wanted)?)
+    }
+
+    fn show(&self) -> Json {
+        self.patterns().collect()
     }
 }
 

@@ -57,8 +57,18 @@ fn what_no_tenant_may_have_is_refused() {
             "3:37: tenant_defaults.compaction_model",
             "no model `z`",
         ),
+        ("tenant_defaults: {tools: ['a b']}", "3:27: tenant_defaults.tools[0]", "it has spaces"),
         ("tenants: [{name: a, body_limit: 1}]", "3:21: tenants[0].body_limit", "not a known field"),
     ] {
         refused(&with(rest), place, why);
     }
+}
+
+#[test]
+fn a_tenant_may_be_left_without_tools() {
+    let catalog =
+        read(&with("tenant_defaults: {tools: ['*', '!bash']}\ntenants: [{name: a, tools: []}]"));
+    let level = catalog.unwrap().tenants().clone();
+    assert_eq!(level.defaults.get("tools"), Some(&json!(["*", "!bash"])));
+    assert_eq!(level.tenants["a"].get("tools"), Some(&json!([])));
 }

@@ -1,0 +1,7 @@
+//! Tools that the gateway runs itself.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a failed expectation is a failed test")]
+
+mod bench;
+mod clock;
+mod registry;
+mod schema;
