@@ -43,6 +43,11 @@ macro_rules! codes {
             /// Every code, in the order of the published catalogue.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
+            /// The code that clients see as `text`.
+            pub fn named(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|code| code.as_str() == text)
+            }
+
             /// The code as clients see it.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $code),* }
@@ -94,5 +99,6 @@ codes! {
     Stopping, "stopping", Unavailable, "The gateway is stopping: send the request again, to another instance.";
     ModelWaking, "model_waking", Unavailable, "The model is being started: retry after the given delay, or stream, which waits as long as it takes.";
     StoreUnavailable, "store_unavailable", Unavailable, "The gateway's store is down, so nothing is admitted: retry later.";
+    SandboxUnavailable, "sandbox_unavailable", Unavailable, "Nothing holds programs here: the operator must set DORMOUSE_SANDBOX, or see to the sandbox that it names.";
     Internal, "internal", Internal, "A defect in the gateway: report it with the correlation id.";
 }

@@ -16,13 +16,18 @@ use crate::Result;
 ///    of another workspace, or anything of the gateway's own (its environment, its files, its processes).
 /// 2. [`run`](Self::run) starts the program in its workspace, which is also its home. It has no network unless
 ///    the adapter's settings give it one, and no secrets in its environment.
-/// 3. A program that passes a limit is ended, and [`Ran::ended`] says which. What it printed up to
-///    [`Limits::output`] is kept, from its beginning; the rest is counted and dropped.
+/// 3. A program that passes a limit is ended, and [`Ran::ended`] says which. Only of processes it just cannot
+///    start more than it may. What it printed up to [`Limits::output`] is kept, from its beginning; the rest
+///    is counted and dropped. A program that is not there has ended with status 127, as a shell would say.
 /// 4. When `run` returns, or its future is dropped, no process of the program is left.
 /// 5. Paths are relative to the workspace, with `/` between the parts. One that leads out of it, through a
 ///    link too, is an [`InvalidRequest`](crate::Code::InvalidRequest) that names `path`.
-/// 6. What [`pack`](Self::pack) gives, [`unpack`](Self::unpack) restores in an empty workspace of any sandbox.
+/// 6. What [`pack`](Self::pack) gives, a tar archive, [`unpack`](Self::unpack) restores in an empty workspace
+///    of any sandbox. A workspace that is not empty takes none
+///    ([`Conflict`](crate::Code::Conflict)).
 /// 7. A workspace that does not exist is empty; [`discard`](Self::discard) may be called twice.
+/// 8. What cannot be done because nothing holds programs here as the settings want it, or because the sandbox
+///    cannot be reached, is [`SandboxUnavailable`](crate::Code::SandboxUnavailable).
 #[async_trait]
 pub trait Sandbox: fmt::Debug + Send + Sync {
     /// What holds programs here, as found out on this machine.
@@ -40,7 +45,7 @@ pub trait Sandbox: fmt::Debug + Send + Sync {
     /// The files below a directory (`""`: the workspace), in the order of their paths.
     async fn list(&self, workspace: &Workspace, path: &str) -> Result<Vec<File>>;
 
-    /// Everything in the workspace, as one archive.
+    /// Everything in the workspace, as one tar archive.
     async fn pack(&self, workspace: &Workspace) -> Result<Bytes>;
 
     /// Fills an empty workspace with what was packed.
@@ -120,6 +125,8 @@ pub enum Ended {
     OutOfTime,
     /// It asked for more memory than it may have.
     OutOfMemory,
+    /// It wrote more than it may keep.
+    OutOfDisk,
 }
 
 /// What a program printed.
