@@ -25,6 +25,7 @@
 //! | [`files`]     | files and pictures that tenants keep, on top of both storage ports   |
 //! | [`rates`]     | requests and tokens per minute, on top of the storage port           |
 //! | [`keys`]      | API keys: minted, stored as digests, verified                        |
+//! | [`sandbox`]   | a sandbox elsewhere, reached over the HTTP port                      |
 //! | [`seal`]      | a provider's signed thoughts, sealed for their way through a caller  |
 //! | [`conversation`] | conversations that are kept, claimed by who is about to write them  |
 //! | [`responses`] | answers that are kept, to be read and continued by their id          |
@@ -58,6 +59,7 @@ pub mod parse;
 pub mod ports;
 pub mod rates;
 pub mod responses;
+pub mod sandbox;
 pub mod seal;
 pub mod settings;
 pub mod telemetry;

@@ -5,12 +5,14 @@
 //! arguments, environment or Spin variables) and passes the texts to [`Settings::read`].
 
 mod models;
+mod sandbox;
 mod source;
 mod value;
 
 use std::time::Duration;
 
 pub use models::{LocalModel, ModelList};
+pub use sandbox::SandboxMode;
 pub use source::CatalogSource;
 use value::Value;
 pub use value::{Headers, LogFormat, Prices, Secret, Size};
@@ -169,6 +171,26 @@ settings! {
         "The longest a call of a tool may take, where the tool itself says nothing else.";
     tool_result_limit: Size, "tool-result-limit", "SIZE", Some("8KB"),
         "How much of a tool's result a model is shown; what is longer is cut, and says so.";
+    sandbox: SandboxMode, "sandbox", "MODE", Some("auto"),
+        "What holds the programs that tools run. auto: all means that this machine has; where they do not keep files, network and other processes out of reach, nothing is run. require: nothing may be missing. warn: whatever there is. runsc, or the path of one: gVisor. off: nothing is run. An http:// or https:// URL: a `dormouse sandbox serve` elsewhere.";
+    sandbox_key: Option<Secret>, "sandbox-key", "KEY", None,
+        "What a gateway and its `dormouse sandbox serve` know each other by: at least 16 characters.";
+    sandbox_directory: Option<String>, "sandbox-directory", "DIRECTORY", None,
+        "Where programs have their working directories. Unset, workspaces in the data directory.";
+    sandbox_network: bool, "sandbox-network", "BOOL", Some("false"),
+        "Whether programs may use the network, this machine's own services included.";
+    sandbox_memory: Size, "sandbox-memory", "SIZE", Some("512MB"),
+        "How much memory a program may have, all its processes together.";
+    sandbox_processes: u32, "sandbox-processes", "COUNT", Some("64"),
+        "How many processes and threads a program may have at once.";
+    sandbox_disk: Size, "sandbox-disk", "SIZE", Some("64MB"),
+        "How much one working directory may hold.";
+    sandbox_total: Size, "sandbox-total", "SIZE", Some("4GB"),
+        "How much all working directories may hold together; the least recently used make room.";
+    sandbox_retention: Duration, "sandbox-retention", "DURATION", Some("24h"),
+        "How long a working directory is kept after it was last used.";
+    sandbox_runs: Option<u32>, "sandbox-runs", "COUNT", None,
+        "How many programs may run at once; others wait. Unset, 4 for each core.";
     tenant_config_ttl: Duration, "tenant-config-ttl", "DURATION", Some("10s"),
         "How long a process goes by what it knows of a tenant's configuration: another process's change counts within this time, its own at once. 0s: it is read for every request.";
     headers_within: Duration, "headers-within", "DURATION", Some("1s"),
@@ -234,6 +256,8 @@ impl Settings {
             ("DORMOUSE_MAX_OUTPUT_TOKENS", Some(self.max_output_tokens)),
             ("DORMOUSE_RATE_LIMIT_REQUESTS", self.rate_limit_requests),
             ("DORMOUSE_RATE_LIMIT_TOKENS", self.rate_limit_tokens),
+            ("DORMOUSE_SANDBOX_PROCESSES", Some(self.sandbox_processes)),
+            ("DORMOUSE_SANDBOX_RUNS", self.sandbox_runs),
         ] {
             if count == Some(0) {
                 return Err(Error::invalid(name, format!("{name} must be at least 1")));
@@ -258,6 +282,7 @@ impl Settings {
             );
         }
         source::check(&self)?;
+        sandbox::check(&self)?;
         Ok(self)
     }
 }

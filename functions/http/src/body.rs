@@ -18,7 +18,12 @@ use serde::de::DeserializeOwned;
 pub(crate) async fn read(gateway: &Gateway, body: Body) -> Result<Bytes> {
     let settings = gateway.settings();
     let deadline = Deadline::after(Arc::clone(gateway.host()), settings.request_timeout);
-    let read = deadline.within(Duration::MAX, collect(body, settings.body_limit)).await;
+    within(&deadline, body, settings.body_limit).await
+}
+
+/// Reads a whole body of at most `limit` before the deadline.
+pub(crate) async fn within(deadline: &Deadline, body: Body, limit: Size) -> Result<Bytes> {
+    let read = deadline.within(Duration::MAX, collect(body, limit)).await;
     let late = || Err(Error::new(Code::InvalidRequest, "the body did not arrive in time"));
     read.unwrap_or_else(late)
 }

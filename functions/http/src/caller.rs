@@ -41,7 +41,8 @@ pub(crate) fn tenant_of(caller: &Caller, asked: Option<String>) -> String {
     asked.filter(|_| caller.admin).unwrap_or_else(|| caller.tenant.clone())
 }
 
-fn credential(headers: &HeaderMap) -> Option<&str> {
+/// The credential that a request carries.
+pub(crate) fn credential(headers: &HeaderMap) -> Option<&str> {
     let bearer = headers.get(AUTHORIZATION).and_then(|value| {
         let (scheme, credential) = value.to_str().ok()?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| credential.trim())

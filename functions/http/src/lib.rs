@@ -22,6 +22,7 @@ mod problem;
 mod receipts;
 mod responses;
 mod routes;
+mod sandbox;
 mod session;
 mod state;
 mod stream;
@@ -33,6 +34,7 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use routes::{Ids, Route, routes};
+pub use sandbox::sandbox_router;
 
 /// Every route of `gateway`.
 pub fn router(gateway: Gateway) -> Router {

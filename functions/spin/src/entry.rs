@@ -6,7 +6,9 @@ use axum::{Router, body::Body};
 use dormouse_core::{
     Result,
     catalog::Catalog,
-    gateway::{Gateway, Ports},
+    gateway::{Gateway, Ports, ToolPorts},
+    ports::{Host, HttpClient},
+    sandbox::RemoteSandbox,
     settings::Settings,
 };
 use spin_sdk::{
@@ -55,12 +57,11 @@ async fn router() -> Result<Router> {
 }
 
 fn gateway(settings: Settings, catalog: Catalog) -> Result<Gateway> {
-    let host = Arc::new(SpinHost);
-    let http = Arc::new(SpinClient::new(settings.upstream_connect_timeout));
-    let records = store::open(&settings, host.clone())?;
-    Gateway::with_catalog(
-        settings,
-        catalog,
-        Ports { host, http, records, models: None, blobs: None, tools: Default::default() },
-    )
+    let host: Arc<dyn Host> = Arc::new(SpinHost);
+    let http: Arc<dyn HttpClient> = Arc::new(SpinClient::new(settings.upstream_connect_timeout));
+    let records = store::open(&settings, Arc::new(SpinHost))?;
+    let sandbox = RemoteSandbox::of(&settings, || Arc::clone(&http), &host)?;
+    let tools = ToolPorts { sandbox, ..ToolPorts::default() };
+    let ports = Ports { host, http, records, models: None, blobs: None, tools };
+    Gateway::with_catalog(settings, catalog, ports)
 }

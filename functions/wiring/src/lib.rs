@@ -8,6 +8,7 @@ mod catalog;
 mod logging;
 mod machine;
 mod models;
+mod sandbox;
 mod store;
 
 use std::{sync::Arc, thread};
@@ -15,8 +16,8 @@ use std::{sync::Arc, thread};
 use dormouse_core::{
     Result,
     catalog::Catalog,
-    gateway::{Gateway, LocalServers, Ports},
-    ports::{Host, HttpClient},
+    gateway::{Gateway, LocalServers, Ports, ToolPorts},
+    ports::{Host, HttpClient, Sandbox},
     settings::Settings,
 };
 use dormouse_host::{ClientOptions, LocalClient, NativeHost, ReqwestClient};
@@ -35,7 +36,9 @@ const WORKERS_PER_CORE: u32 = 10;
 /// names it.
 pub fn gateway(settings: Settings) -> Result<Gateway> {
     let catalog = catalog(&settings)?;
-    build(settings, catalog, Arc::new(NativeHost::default()), None)
+    let host: Arc<dyn Host> = Arc::new(NativeHost::default());
+    let sandbox = sandbox::elsewhere(&settings, &host)?;
+    build(settings, catalog, host, None, sandbox)
 }
 
 /// A gateway on this machine, and what it sets going there, which its owner must
@@ -49,7 +52,8 @@ pub fn gateway_on_machine(settings: Settings) -> Result<(Gateway, Machine)> {
     let host = NativeHost::default();
     let shared: Arc<dyn Host> = Arc::new(host.clone());
     let models = Models::start(&settings, &shared)?;
-    let gateway = build(settings, catalog, shared, models.servers())?;
+    let sandbox = sandbox::elsewhere(&settings, &shared)?;
+    let gateway = build(settings, catalog, shared, models.servers(), sandbox)?;
     Ok((gateway, Machine { models, host }))
 }
 
@@ -58,16 +62,15 @@ fn build(
     catalog: Catalog,
     host: Arc<dyn Host>,
     models: Option<LocalServers>,
+    sandbox: Option<Arc<dyn Sandbox>>,
 ) -> Result<Gateway> {
     settings.workers = settings.workers.or_else(|| Some(cores().saturating_mul(WORKERS_PER_CORE)));
     let records = store::open(&settings, Arc::clone(&host))?;
     let blobs = blobs::open(&settings, &host)?;
     let http = Arc::new(http_client(&settings));
-    Gateway::with_catalog(
-        settings,
-        catalog,
-        Ports { host, http, records, blobs, models, tools: Default::default() },
-    )
+    let tools = ToolPorts { sandbox, ..ToolPorts::default() };
+    let ports = Ports { host, http, records, blobs, models, tools };
+    Gateway::with_catalog(settings, catalog, ports)
 }
 
 /// A client for servers on this machine.
