@@ -59,6 +59,7 @@ use crate::{
     files::Files,
     inference::{Deadline, LocalModels, Providers},
     keys::{Caller, Fingerprint, Keys},
+    mcp::Sessions,
     ports::{Blobs, Host},
     rates::Limits,
     responses::Responses,
@@ -98,6 +99,7 @@ pub struct Parts {
     responses: Responses,
     conversations: Conversations,
     files: Arc<Files>,
+    mcp_sessions: Sessions,
     tools: Registry,
     seals: Seals,
     metrics: Metrics,
@@ -162,6 +164,7 @@ impl Gateway {
         let conversations = Conversations::new(records(), Arc::clone(&blobs), host(), hold_ttl);
         let seals = Seals::new(records(), host(), settings.seal_key.as_ref());
         let files = Arc::new(Files::new(records(), blobs, host(), settings.files_quota));
+        let mcp_sessions = Sessions::new(records(), host());
         let tenants = Tenants::new(records(), host(), &settings, catalog.tenants().clone());
         let fixed_key = settings.api_key.as_ref().map(|key| Fingerprint::of(key.expose()));
         if settings.models.is_some() && ports.models.is_none() {
@@ -188,6 +191,7 @@ impl Gateway {
             responses,
             conversations,
             files,
+            mcp_sessions,
             tools,
             seals,
             metrics,
@@ -378,6 +382,11 @@ impl Gateway {
     /// The conversations that are kept.
     pub fn conversations(&self) -> &Conversations {
         &self.conversations
+    }
+
+    /// The sessions of clients of the Model Context Protocol.
+    pub fn mcp_sessions(&self) -> &Sessions {
+        &self.mcp_sessions
     }
 
     /// Its metrics.

@@ -27,6 +27,7 @@
 //! | [`keys`]      | API keys: minted, stored as digests, verified                        |
 //! | [`sandbox`]   | a sandbox elsewhere, reached over the HTTP port                      |
 //! | [`seal`]      | a provider's signed thoughts, sealed for their way through a caller  |
+//! | [`mcp`]       | sessions of clients of the Model Context Protocol                    |
 //! | [`conversation`] | conversations that are kept, claimed by who is about to write them  |
 //! | [`responses`] | answers that are kept, to be read and continued by their id          |
 //! | [`tools`]     | tools that the gateway runs itself                                    |
@@ -50,6 +51,7 @@ pub mod files;
 pub mod gateway;
 pub mod inference;
 pub mod keys;
+pub mod mcp;
 pub mod memory;
 pub mod moderation;
 pub mod money;

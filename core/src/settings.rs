@@ -193,6 +193,10 @@ settings! {
         "How many programs may run at once; others wait. Unset, 4 for each core.";
     tenant_config_ttl: Duration, "tenant-config-ttl", "DURATION", Some("10s"),
         "How long a process goes by what it knows of a tenant's configuration: another process's change counts within this time, its own at once. 0s: it is read for every request.";
+    public_url: Option<String>, "public-url", "URL", None,
+        "Where callers reach the gateway, as it tells them itself. Unset, what a request and the proxies in front of the gateway say.";
+    mcp_origins: Option<String>, "mcp-origins", "ORIGINS", None,
+        "Origins of web pages that may call /mcp, separated by commas, beside the gateway's own and those of this machine.";
     headers_within: Duration, "headers-within", "DURATION", Some("1s"),
         "How long a streamed request waits for the upstream's status before its headers are sent.";
     keep_alive: Duration, "keep-alive", "DURATION", Some("10s"),

@@ -6,6 +6,7 @@ use super::{Gateway, Ports};
 use crate::{
     Result,
     catalog::Catalog,
+    ports::Sandbox,
     settings::{Secret, Settings},
     telemetry::Metrics,
     tools::{Allowed, CurrentTime, Fixed, Limits, Offer, Registry, Tool, Toolbox},
@@ -18,6 +19,11 @@ impl Gateway {
     /// Its tools.
     pub fn tools(&self) -> &Registry {
         &self.tools
+    }
+
+    /// Where they run code and keep files, if there is such a place.
+    pub fn sandbox(&self) -> Option<&Arc<dyn Sandbox>> {
+        self.ports.tools.sandbox.as_ref()
     }
 
     /// The tools that `tenant` may use: what its configuration allows, and of that what `narrower` (an agent,

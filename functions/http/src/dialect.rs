@@ -16,7 +16,7 @@ use dormouse_core::{
 };
 use http::{HeaderMap, HeaderName, Method, header::HOST};
 
-use crate::{answer, correlation::CorrelationId, problem};
+use crate::{answer, correlation::CorrelationId, mcp, problem};
 
 /// Only Anthropic's clients send it, and they always do.
 const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
@@ -38,6 +38,7 @@ pub(crate) async fn speak(
     let (uri, headers) = (request.uri(), request.headers());
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).or_else(|| uri.host());
     let route = gateway.catalog().route(host.unwrap_or_default(), uri.path(), request.method());
+    let own_errors = mcp::answers(uri.path());
     let route = route.cloned();
     let dialect = match &route {
         Some(route) => of(route.protocol),
@@ -46,6 +47,9 @@ pub(crate) async fn speak(
     request.extensions_mut().insert(Spoken { dialect, route });
     let correlation = request.extensions().get::<CorrelationId>().cloned();
     let response = next.run(request).await;
+    if own_errors {
+        return response;
+    }
     problem::translate(response, dialect, correlation.as_ref())
 }
 

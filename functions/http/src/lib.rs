@@ -16,6 +16,7 @@ mod embeddings;
 mod extract;
 mod files;
 mod keys;
+mod mcp;
 mod models;
 mod moderations;
 mod problem;
@@ -28,7 +29,9 @@ mod state;
 mod stream;
 mod tenant;
 
-use axum::{Router, middleware};
+use std::sync::Arc;
+
+use axum::{Extension, Router, middleware};
 use dormouse_core::gateway::Gateway;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -50,7 +53,8 @@ pub fn router(gateway: Gateway) -> Router {
             ServiceBuilder::new()
                 .layer(middleware::from_fn_with_state(gateway.clone(), correlation::correlate))
                 .layer(middleware::from_fn_with_state(gateway.clone(), dialect::speak))
-                .layer(CatchPanicLayer::custom(problem::panicked)),
+                .layer(CatchPanicLayer::custom(problem::panicked))
+                .layer(Extension(Arc::new(mcp::Running::default()))),
         )
         .with_state(gateway)
 }

@@ -7,7 +7,7 @@ use http::Method;
 use crate::{
     answer, c1, count, embeddings,
     files::{self, FILES, PICTURES},
-    keys, models, moderations, problem, receipts, responses, session, state, tenant,
+    keys, mcp, models, moderations, problem, receipts, responses, session, state, tenant,
 };
 
 /// One route of the gateway's own. The catalog may have more: each takes a request for an answer, and no
@@ -116,6 +116,9 @@ pub fn routes() -> Vec<Route> {
             .get(files::one::<PICTURES>)
             .delete(files::delete::<PICTURES>),
         Route::at("/v1/images/{id}/content", Ids::Tenant).get(files::content::<PICTURES>),
+        Route::at("/mcp", Ids::None).post(mcp::post).get(mcp::get).delete(mcp::delete),
+        Route::at("/.well-known/oauth-protected-resource", Ids::None).get(mcp::metadata),
+        Route::at("/.well-known/oauth-protected-resource/mcp", Ids::None).get(mcp::metadata),
         Route::at("/v1/models", Ids::None).get(models::list),
         // Model ids contain slashes (`org/model`).
         Route::at("/v1/models/{*id}", gateways("every tenant may ask every model"))

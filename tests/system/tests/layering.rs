@@ -35,6 +35,8 @@ const HOST_ONLY: [&str; 12] = [
     "sqlx",
 ];
 const HOST_ONLY_PREFIXES: [&str; 2] = ["aws-", "tokio-"];
+/// What looks like it and is not: the types of the Model Context Protocol come with it, and none of it is run.
+const NOT_HOST_ONLY: [&str; 2] = ["tokio-macros", "tokio-util"];
 
 /// The most lines of a source file.
 const LONGEST: usize = 400;
@@ -185,7 +187,8 @@ fn expand(prefix: &str, tree: &str, paths: &mut Vec<String>) {
 }
 
 fn is_host_only(package: &str) -> bool {
-    HOST_ONLY.contains(&package) || HOST_ONLY_PREFIXES.iter().any(|it| package.starts_with(it))
+    let prefixed = HOST_ONLY_PREFIXES.iter().any(|it| package.starts_with(it));
+    HOST_ONLY.contains(&package) || prefixed && !NOT_HOST_ONLY.contains(&package)
 }
 
 /// What cargo says of the workspace.
