@@ -31,6 +31,7 @@
 //! | [`conversation`] | conversations that are kept, claimed by who is about to write them  |
 //! | [`responses`] | answers that are kept, to be read and continued by their id          |
 //! | [`tools`]     | tools that the gateway runs itself                                    |
+//! | [`agent`]     | the agent loop: what comes next, as a pure function of what was recorded |
 //! | [`telemetry`] | the metrics of the process                                           |
 //! | [`gateway`]   | the pipeline one request walks through, one module per stage         |
 //!
@@ -39,6 +40,7 @@
 //! and `tests/system/tests/layering.rs` hold it to that.
 
 pub mod accounting;
+pub mod agent;
 pub mod alarm;
 pub mod blobs;
 pub mod catalog;

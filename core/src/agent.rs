@@ -1,0 +1,59 @@
+//! The agent loop, without its hands: what comes next, and what the model is told.
+//!
+//! A run is a request and the list of its [`Step`]s. Everything else follows from these two: [`Agent::next`]
+//! says what is to be done, and [`Agent::messages`] what the model reads, with the same bytes in front every
+//! time. Whoever does it records each step before the next one begins, so a run that was interrupted is
+//! continued by giving its steps to a new [`Agent`].
+//!
+//! ```text
+//!       ┌──────────── Step::Ran, one for each call ◀── Call
+//!       ▼                                               ▲
+//!      Ask ──▶ Step::Said ──▶ what did it say? ─────────┤ calls of tools that we have
+//!       ▲                          │                    │
+//!       └─── Step::Nudged ◀────────┤ nothing            ▼
+//!                                  └──────────▶ End: done, calls of the caller's tools, or a limit
+//! ```
+//!
+//! Nothing here waits, reads a clock or calls anybody.
+
+mod call;
+pub mod done;
+mod journal;
+mod next;
+mod step;
+
+pub use call::{Call, idempotency_key};
+pub use journal::{Journal, Run};
+pub use next::{Agent, Next, Terms};
+pub use step::{Ending, Ran, Said, Step};
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What a run may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// How often the model is asked. At least 1.
+    pub steps: u32,
+    /// How often the same call may have the same result; then the run ends. At least 1.
+    pub repetitions: u32,
+    /// How long one tool may take.
+    pub tool_time: Duration,
+    /// How much of a tool's result the model is shown, in bytes.
+    pub result_bytes: usize,
+    /// How long the run may take.
+    pub time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            steps: 20,
+            repetitions: 3,
+            tool_time: Duration::from_secs(30),
+            result_bytes: 8 << 10,
+            time: Duration::from_secs(300),
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The agent loop.
+#![cfg(test)]
+
+mod replay;
