@@ -13,6 +13,7 @@
 //! | the others   | one of the tools that are built in, or a few that belong together         |
 
 mod allowed;
+mod calculator;
 mod clock;
 mod registry;
 mod result;
@@ -25,6 +26,7 @@ use serde_json::{Map, Value};
 
 pub use self::{
     allowed::Allowed,
+    calculator::{Calculator, calculate},
     clock::CurrentTime,
     registry::{Limits, Offer, Offered, Registry},
     result::cut,

@@ -9,7 +9,7 @@ use crate::{
     ports::Sandbox,
     settings::{Secret, Settings},
     telemetry::Metrics,
-    tools::{Allowed, CurrentTime, Fixed, Limits, Offer, Registry, Tool, Toolbox},
+    tools::{Allowed, Calculator, CurrentTime, Fixed, Limits, Offer, Registry, Tool, Toolbox},
 };
 
 /// The shortest text that is taken for a secret and struck out of results.
@@ -48,7 +48,8 @@ pub(super) fn registry(
     metrics: &Metrics,
 ) -> Registry {
     let host = || Arc::clone(&ports.host);
-    let built_in: Vec<Arc<dyn Tool>> = vec![Arc::new(CurrentTime::new(host()))];
+    let built_in: Vec<Arc<dyn Tool>> =
+        vec![Arc::new(Calculator::default()), Arc::new(CurrentTime::new(host()))];
     let mut toolboxes: Vec<Arc<dyn Toolbox>> = vec![Arc::new(Fixed(built_in))];
     toolboxes.extend(ports.tools.toolboxes.iter().cloned());
     let limits = Limits { time: settings.tool_timeout, result: settings.tool_result_limit.0 };

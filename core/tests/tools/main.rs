@@ -2,6 +2,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 
 mod bench;
+mod calculator;
 mod clock;
 mod registry;
 mod schema;
