@@ -31,6 +31,7 @@ mod route;
 mod shape;
 mod simple;
 mod tenant;
+mod tool;
 mod tree;
 
 use std::{
@@ -54,7 +55,7 @@ pub use self::{
     route::{Protocol, Route},
     tree::MAX_BYTES,
 };
-use crate::{settings::Prices, tenant::FileLevel};
+use crate::{settings::Prices, tenant::FileLevel, tools::HttpTool};
 
 /// Providers, models and names. `Debug` shows no secrets.
 #[derive(Clone, Debug)]
@@ -71,6 +72,7 @@ pub struct Catalog {
     default_provider: Option<Place>,
     /// What models cost that nothing else has a price for.
     prices: Prices,
+    tools: Vec<HttpTool>,
     tenants: FileLevel,
 }
 
@@ -162,6 +164,11 @@ impl Catalog {
         self.default_provider.as_ref()
     }
 
+    /// HTTP services that are called for models, in their order.
+    pub fn tools(&self) -> &[HttpTool] {
+        &self.tools
+    }
+
     /// What it says of tenants, its default model among it.
     pub fn tenants(&self) -> &FileLevel {
         &self.tenants
@@ -179,6 +186,7 @@ impl Catalog {
             default_model: None,
             default_provider: None,
             prices: Prices::default(),
+            tools: Vec::new(),
             tenants: FileLevel::default(),
         }
     }

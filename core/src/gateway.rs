@@ -67,7 +67,6 @@ use crate::{
     settings::Settings,
     telemetry::Metrics,
     tenant::Tenants,
-    tools::Registry,
 };
 
 pub use converse::Compacted;
@@ -100,7 +99,7 @@ pub struct Parts {
     conversations: Conversations,
     files: Arc<Files>,
     mcp_sessions: Sessions,
-    tools: Registry,
+    tools: tools::Own,
     seals: Seals,
     metrics: Metrics,
     prefixes: prefixes::Prefixes,
@@ -175,8 +174,8 @@ impl Gateway {
         let local = ports.models.clone().map(|LocalServers { servers, http }| {
             LocalModels::new(servers, http, host(), Arc::clone(&settings))
         });
-        let tools = tools::registry(&settings, &catalog, &ports, &metrics);
-        let parts = Parts {
+        let parts = Arc::new_cyclic(|parts| Parts {
+            tools: tools::Own::new(&settings, &catalog, &ports, &metrics, parts.clone()),
             settings,
             ports,
             fixed_key,
@@ -192,13 +191,12 @@ impl Gateway {
             conversations,
             files,
             mcp_sessions,
-            tools,
             seals,
             metrics,
             prefixes: prefixes::Prefixes::default(),
             closing: closing::Closing::default(),
-        };
-        Ok(Self { parts: Arc::new(parts) })
+        });
+        Ok(Self { parts })
     }
 
     /// Who shows `credential`, the text of an API key.

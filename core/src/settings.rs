@@ -20,7 +20,7 @@ pub use value::{Headers, LogFormat, Prices, Secret, Size};
 use crate::{
     Code, Error, Result,
     catalog::{Api, AuthStyle},
-    tools::Allowed,
+    tools::{Allowed, SearchEngine},
 };
 
 /// One setting, for help texts and look-ups.
@@ -191,6 +191,10 @@ settings! {
         "How long a working directory is kept after it was last used.";
     sandbox_runs: Option<u32>, "sandbox-runs", "COUNT", None,
         "How many programs may run at once; others wait. Unset, 4 for each core.";
+    web_search: SearchEngine, "web-search", "ENGINE", Some("duckduckgo"),
+        "Who searches the web for the tool web_search: duckduckgo (its instant answers), brave (with --web-search-key), or the URL of a SearXNG server.";
+    web_search_key: Option<Secret>, "web-search-key", "KEY", None,
+        "The key of the search engine.";
     tenant_config_ttl: Duration, "tenant-config-ttl", "DURATION", Some("10s"),
         "How long a process goes by what it knows of a tenant's configuration: another process's change counts within this time, its own at once. 0s: it is read for every request.";
     public_url: Option<String>, "public-url", "URL", None,
@@ -283,6 +287,12 @@ impl Settings {
             return wrong(
                 "DORMOUSE_UPSTREAM",
                 "DORMOUSE_UPSTREAM must begin with http:// or https://",
+            );
+        }
+        if self.web_search == SearchEngine::Brave && self.web_search_key.is_none() {
+            return wrong(
+                "DORMOUSE_WEB_SEARCH_KEY",
+                "DORMOUSE_WEB_SEARCH_KEY must be set for brave",
             );
         }
         source::check(&self)?;

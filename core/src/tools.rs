@@ -15,23 +15,40 @@
 mod allowed;
 mod calculator;
 mod clock;
+mod code;
+mod memory;
+mod registered;
 mod registry;
+mod remote;
 mod result;
 pub mod schema;
+mod task_files;
+mod web;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
+use self::remote::Remote;
 pub use self::{
     allowed::Allowed,
     calculator::{Calculator, calculate},
     clock::CurrentTime,
+    code::RunCode,
+    memory::Memory,
+    registered::{NewTool, RegisteredTool, RegisteredTools},
     registry::{Limits, Offer, Offered, Registry},
+    remote::{HttpTool, METHODS, UrlTemplate, fields_that_may_be_missing, is_tool_name},
     result::cut,
+    task_files::TaskFiles,
+    web::{Hit, SearchEngine, Target, WebFetch, WebSearch, is_public},
 };
-use crate::{Result, chat, chat::Part, ports::Workspace};
+use crate::{
+    Result, chat,
+    chat::Part,
+    ports::{HttpClient, Workspace},
+};
 
 /// A tool.
 #[async_trait]
@@ -91,6 +108,30 @@ impl Output {
     pub fn failed(why: impl Into<String>) -> Self {
         Self { is_error: true, ..Self::text(why) }
     }
+}
+
+/// The names of the tools that are built in.
+pub const BUILT_IN: [&str; 14] = [
+    "bash",
+    "python",
+    "read_file",
+    "write_file",
+    "edit_file",
+    "list_files",
+    "web_search",
+    "web_fetch",
+    "calculator",
+    "current_time",
+    "list_models",
+    "memory_put",
+    "memory_get",
+    "memory_search",
+];
+
+/// HTTP services of the operator's, as tools that are called over `http`.
+pub fn services(tools: &[HttpTool], http: &Arc<dyn HttpClient>) -> Fixed {
+    let service = |tool: &HttpTool| Arc::new(Remote::trusted(tool.clone(), Arc::clone(http)));
+    Fixed(tools.iter().map(|tool| service(tool) as Arc<dyn Tool>).collect())
 }
 
 /// Tools that are always the same.

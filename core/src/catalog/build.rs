@@ -7,6 +7,7 @@ mod candidates;
 mod providers;
 mod routes;
 mod tenants;
+mod tools;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -51,6 +52,7 @@ impl Build<'_> {
         self.routes(file.routes.unwrap_or_default(), &root.field("routes"));
         self.catalog.default_model =
             file.default_model.map(|name| self.known(name, &root.field("default_model")));
+        self.tools(file.tools.unwrap_or_default(), &root.field("tools"));
         self.tenants(file.tenant_defaults, file.tenants.unwrap_or_default(), &root);
         self.catalog
     }

@@ -17,6 +17,7 @@ use super::{
     route::Protocol,
     shape::object,
     tenant::{TenantName, TenantValues},
+    tool::{About, InputSchema, ToolMethod, ToolName, ToolUrl},
     tree::{Node, Value},
 };
 use crate::wire::MaxTokensField;
@@ -42,6 +43,8 @@ object! {
         /// The provider that takes every name that nothing else knows. Without one, such names are
         /// answered 404.
         optional default_provider: Name,
+        /// HTTP services that the gateway calls for models.
+        optional tools: Vec<ToolEntry>,
         /// What holds for all tenants.
         optional tenant_defaults: TenantValues,
         /// What holds for single tenants, in place of `tenant_defaults`.
@@ -207,6 +210,27 @@ object! {
         optional path: Prefix,
         /// The methods.
         optional methods: Vec<Verb>,
+    }
+}
+
+object! {
+    /// An HTTP service that the gateway calls for models.
+    ToolEntry {
+        /// What models call it.
+        required name: ToolName,
+        /// What it does, for models to read.
+        required description: About,
+        /// JSON Schema of its input.
+        required input_schema: InputSchema,
+        /// How it is called: GET and DELETE send what the URL does not name as their query, POST, PUT and PATCH
+        /// as JSON. Default: POST.
+        default method: ToolMethod = ToolMethod(Method::POST),
+        /// Where it is called; `{field}` stands for a field of the input, which `input_schema` must require.
+        required url: ToolUrl,
+        /// Headers of every call. Their values are kept secret.
+        optional headers: HeaderFields,
+        /// The longest a call may take. Default: as the settings of the gateway say.
+        optional timeout: Time,
     }
 }
 

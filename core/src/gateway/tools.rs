@@ -1,15 +1,23 @@
 //! Tools that the gateway runs itself.
 
-use std::sync::Arc;
+mod list_models;
 
-use super::{Gateway, Ports};
+use std::sync::{Arc, Weak};
+
+use list_models::ListModels;
+
+use super::{Gateway, Parts, Ports};
 use crate::{
-    Result,
+    Error, Result,
     catalog::Catalog,
-    ports::Sandbox,
+    ports::{self, Sandbox},
     settings::{Secret, Settings},
     telemetry::Metrics,
-    tools::{Allowed, Calculator, CurrentTime, Fixed, Limits, Offer, Registry, Tool, Toolbox},
+    tools::{
+        Allowed, BUILT_IN, Calculator, CurrentTime, Fixed, Limits, Memory, NewTool, Offer,
+        RegisteredTool, RegisteredTools, Registry, RunCode, TaskFiles, Tool, Toolbox, WebFetch,
+        WebSearch, services,
+    },
 };
 
 /// The shortest text that is taken for a secret and struck out of results.
@@ -18,7 +26,7 @@ const SHORTEST_SECRET: usize = 8;
 impl Gateway {
     /// Its tools.
     pub fn tools(&self) -> &Registry {
-        &self.tools
+        &self.tools.registry
     }
 
     /// Where they run code and keep files, if there is such a place.
@@ -26,34 +34,88 @@ impl Gateway {
         self.ports.tools.sandbox.as_ref()
     }
 
-    /// The tools that `tenant` may use: what its configuration allows, and of that what `narrower` (an agent,
-    /// a request) does.
+    /// The tools that tenants have registered.
+    pub fn registered_tools(&self) -> &RegisteredTools {
+        &self.tools.registered
+    }
+
+    /// The tools that `tenant` may use, its own among them: what its configuration allows, and of that what
+    /// `narrower` (an agent, a request) does.
     ///
     /// # Errors
     ///
     /// [`Code::StoreUnavailable`](crate::Code::StoreUnavailable) if the store is not there.
     pub async fn offer(&self, tenant: &str, narrower: Option<&Allowed>) -> Result<Offer> {
         let effective = self.tenants.of(tenant).await?;
+        let own: Arc<dyn Toolbox> = Arc::new(self.tools.registered.toolbox(tenant).await?);
         let allowed: Vec<&Allowed> =
             [Some(&effective.config.tools), narrower].into_iter().flatten().collect();
-        Ok(self.tools.offer(&allowed, &[]).await)
+        Ok(self.tools.registry.offer(&allowed, &[own]).await)
+    }
+
+    /// Registers a tool of `tenant`, under a name that nothing else has.
+    ///
+    /// # Errors
+    ///
+    /// As [`RegisteredTools::register`].
+    pub async fn register_tool(&self, tenant: &str, new: NewTool) -> Result<RegisteredTool> {
+        let of_operator = self.catalog.tools().iter().any(|tool| tool.definition.name == new.name);
+        if of_operator || BUILT_IN.contains(&new.name.as_str()) {
+            let message = format!("there is a tool `{}` already", new.name);
+            return Err(Error::new(crate::Code::Conflict, message).at("name"));
+        }
+        self.tools.registered.register(tenant, new).await
     }
 }
 
-/// The tools of a gateway with these settings.
-pub(super) fn registry(
-    settings: &Settings,
-    catalog: &Catalog,
-    ports: &Ports,
-    metrics: &Metrics,
-) -> Registry {
-    let host = || Arc::clone(&ports.host);
-    let built_in: Vec<Arc<dyn Tool>> =
-        vec![Arc::new(Calculator::default()), Arc::new(CurrentTime::new(host()))];
-    let mut toolboxes: Vec<Arc<dyn Toolbox>> = vec![Arc::new(Fixed(built_in))];
-    toolboxes.extend(ports.tools.toolboxes.iter().cloned());
-    let limits = Limits { time: settings.tool_timeout, result: settings.tool_result_limit.0 };
-    Registry::new(host(), metrics.clone(), toolboxes, limits, secrets(settings, catalog))
+/// The tools of a gateway.
+#[derive(Debug)]
+pub(super) struct Own {
+    registry: Registry,
+    registered: RegisteredTools,
+}
+
+impl Own {
+    /// Those of a gateway with these settings; `parts` are its own, once they are there.
+    pub(super) fn new(
+        settings: &Settings,
+        catalog: &Catalog,
+        ports: &Ports,
+        metrics: &Metrics,
+        parts: Weak<Parts>,
+    ) -> Self {
+        let mut toolboxes: Vec<Arc<dyn Toolbox>> = vec![
+            Arc::new(built_in(settings, ports, parts)),
+            Arc::new(services(catalog.tools(), &ports.http)),
+        ];
+        toolboxes.extend(ports.tools.toolboxes.iter().cloned());
+        let limits = Limits { time: settings.tool_timeout, result: settings.tool_result_limit.0 };
+        let (host, records) = (Arc::clone(&ports.host), Arc::clone(&ports.records));
+        let registered = RegisteredTools::new(records, Arc::clone(&host), ports.tools.web.clone());
+        let secrets = secrets(settings, catalog);
+        let registry = Registry::new(host, metrics.clone(), toolboxes, limits, secrets);
+        Self { registry, registered }
+    }
+}
+
+fn built_in(settings: &Settings, given: &Ports, parts: Weak<Parts>) -> Fixed {
+    let sandbox = &given.tools.sandbox;
+    let programs = ports::Limits { time: settings.tool_timeout, ..settings.sandbox_limits() };
+    let (engine, key) = (settings.web_search.clone(), settings.web_search_key.clone());
+    let mut tools: Vec<Arc<dyn Tool>> = vec![
+        Arc::new(RunCode::bash(sandbox.clone(), programs.clone())),
+        Arc::new(RunCode::python(sandbox.clone(), programs)),
+        Arc::new(WebSearch::new(engine, key, Arc::clone(&given.http))),
+        Arc::new(WebFetch::new(given.tools.web.clone())),
+        Arc::new(Calculator::default()),
+        Arc::new(CurrentTime::new(Arc::clone(&given.host))),
+        Arc::new(ListModels::new(parts)),
+    ];
+    let files = TaskFiles::all(sandbox.as_ref()).map(|tool| Arc::new(tool) as Arc<dyn Tool>);
+    let memory =
+        Memory::all(&given.records, &given.host).map(|tool| Arc::new(tool) as Arc<dyn Tool>);
+    tools.extend(files.into_iter().chain(memory));
+    Fixed(tools)
 }
 
 /// What no tool may show, wherever it found it.
@@ -64,6 +126,8 @@ fn secrets(settings: &Settings, catalog: &Catalog) -> Vec<String> {
         &settings.upstream_proxy,
         &settings.store,
         &settings.seal_key,
+        &settings.web_search_key,
+        &settings.sandbox_key,
     ];
     let own = own.into_iter().flatten().map(Secret::expose).map(str::to_owned);
     let headers = settings.upstream_headers.secrets();
@@ -71,6 +135,7 @@ fn secrets(settings: &Settings, catalog: &Catalog) -> Vec<String> {
         let credentials = provider.credentials.iter().map(|it| it.secret.expose().to_owned());
         credentials.chain(provider.headers.secrets()).collect::<Vec<_>>()
     });
-    let all = own.chain(headers).chain(providers);
+    let tools = catalog.tools().iter().flat_map(|tool| tool.headers.secrets());
+    let all = own.chain(headers).chain(providers).chain(tools);
     all.filter(|secret| secret.len() >= SHORTEST_SECRET).collect()
 }

@@ -37,6 +37,16 @@ pub(super) fn presentable(output: Output, secrets: &[String], limit: usize) -> O
     Output { parts: parts.collect(), is_error: output.is_error }
 }
 
+/// Strikes `secrets` out of all texts.
+pub(super) fn struck_out(mut output: Output, secrets: &[String]) -> Output {
+    for part in &mut output.parts {
+        if let Part::Text { text, .. } = part {
+            *text = struck(std::mem::take(text), secrets);
+        }
+    }
+    output
+}
+
 fn struck(mut text: String, secrets: &[String]) -> String {
     for secret in secrets {
         if text.contains(secret.as_str()) {

@@ -4,5 +4,10 @@
 mod bench;
 mod calculator;
 mod clock;
+mod internet;
+mod memory;
 mod registry;
+mod sandbox;
 mod schema;
+mod services;
+mod web;
