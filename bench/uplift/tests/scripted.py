@@ -89,6 +89,7 @@ class Model:
         self.receipts: list[dict[str, Any]] = []
         # Says of each request whether it is answered.
         self.answers: Callable[[], bool] = lambda: True
+        self.shows_receipts = True
         self.url = ""
 
     def answer(self, body: dict[str, Any], correlation: str) -> dict[str, Any]:
@@ -131,7 +132,7 @@ def _handler(model: Model) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path, _, query = self.path.partition("?")
-            if path == "/v1/receipts":
+            if path == "/v1/receipts" and model.shows_receipts:
                 return self._send(200, json.dumps(model.page(query)).encode())
             self._send(404, b"{}")
 

@@ -118,6 +118,14 @@ class Runs(unittest.TestCase):
         costs = [Decimal(it["cost"]) for it in (raw, loop)]
         self.assertEqual(costs, [3 * Decimal("0.0002"), 9 * Decimal("0.000000125")])
 
+    def test_receipts_that_are_missing_are_said_to_be(self):
+        model, run = enter(self, serving(Model(knows))), Run(self)
+        model.shows_receipts = False
+        run(model.url, "--n", "3", "--families", "lookup", "--variant", "loop")
+        cell = run.cell("loop", "lookup")
+        self.assertEqual((cell["unbooked"], cell["cost"], cell["calls"], cell["input_tokens"]), (3, None, 1, 100))
+        self.assertIn("Of 3 answers the gateway showed no receipt", (run.folder / "result.md").read_text())
+
     def test_a_run_that_broke_off_goes_on_and_asks_nothing_twice(self):
         model, run = enter(self, serving(Model(knows))), Run(self)
         often = threading.Semaphore(10)

@@ -103,15 +103,25 @@ def ask(task: Task, variant: Variant, terms: Terms) -> dict[str, Any]:
     except Unanswered as why:
         return {**entry, "outcome": ERROR, "reason": str(why), "seconds": time.monotonic() - began}
     entry["seconds"] = time.monotonic() - began
-    booked = receipts.of(endpoint, correlation) if variant.endpoint == "gateway" else None
-    if booked is not None:
-        spent = (booked.calls, booked.input_tokens, booked.output_tokens)
-        entry["cost"] = str(booked.cost)
+    entry["calls"], entry["input_tokens"], entry["output_tokens"] = spent
+    if variant.endpoint == "gateway":
+        entry |= _booked(endpoint, correlation)
     elif terms.prices is not None and None not in spent:
         entry["cost"] = str((spent[1] * terms.prices[0] + spent[2] * terms.prices[1]) / 1_000_000)
-    entry["calls"], entry["input_tokens"], entry["output_tokens"] = spent
     verdict = task.judge(text)
     return {**entry, "outcome": verdict.outcome, "reason": verdict.reason, "answer": text[-KEPT:]}
+
+
+def _booked(gateway: Endpoint, correlation: str) -> dict[str, Any]:
+    """What the gateway's receipts say. Without them, what the answers say of themselves stays."""
+    try:
+        booked = receipts.of(gateway, correlation)
+    except Unanswered as why:
+        return {"unbooked": str(why)}
+    return {
+        "calls": booked.calls, "input_tokens": booked.input_tokens, "output_tokens": booked.output_tokens,
+        "cost": str(booked.cost),
+    }  # fmt: skip
 
 
 Spent = tuple[int, int | None, int | None]

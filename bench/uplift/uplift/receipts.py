@@ -4,7 +4,7 @@ A request is one call of a provider, or several where the gateway works in a loo
 """
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from .endpoint import Endpoint, Unanswered
 
@@ -24,26 +24,26 @@ class Booked:
     cost: Decimal
 
 
-def of(gateway: Endpoint, correlation: str) -> Booked | None:
-    """The receipts of a request that has ended. `None`: the endpoint shows none."""
+def of(gateway: Endpoint, correlation: str) -> Booked:
+    """The receipts of a request that has ended. `Unanswered`, if the endpoint shows none."""
     found, before = [], None
     try:
         for _ in range(_PAGES):
             path = f"/receipts?limit={_PAGE}" + (f"&before={before}" if before else "")
             page = gateway.call("GET", path)["data"]
-            mine = [it for it in page if it["correlation_id"] == correlation]
-            found += mine
+            found += [it for it in page if it["correlation_id"] == correlation]
             # They come newest first: behind the last of a request there are none of it.
             if len(page) < _PAGE or (found and page[-1]["correlation_id"] != correlation):
                 break
             before = page[-1]["id"]
-        if not found:
-            return None
-        return Booked(
+        booked = Booked(
             len(found),
             sum(int(it["usage"]["input_tokens"]) for it in found),
             sum(int(it["usage"]["output_tokens"]) for it in found),
-            sum((Decimal(it["cost"].lstrip("$")) for it in found), Decimal(0)),
+            sum((Decimal(it["cost"]) for it in found), Decimal(0)),
         )
-    except (Unanswered, KeyError, TypeError, ValueError, ArithmeticError):
-        return None
+    except (KeyError, TypeError, ValueError, InvalidOperation) as error:
+        raise Unanswered(f"no receipts: {error!r}") from None
+    if not found:
+        raise Unanswered("no receipt of the request")
+    return booked

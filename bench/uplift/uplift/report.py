@@ -44,6 +44,8 @@ def _cell(variant: str, family: str, entries: Entries) -> dict[str, Any]:
         "tasks": len(answered), "right": right,
         "without_an_answer_line": sum(it["outcome"] == NONE for it in answered),
         "errors": len(entries) - len(answered),
+        # Of so many the gateway showed no receipt: their calls and tokens are as the answers say.
+        "unbooked": sum("unbooked" in it for it in answered),
         "accuracy": asdict(share(right, len(answered))) if answered else None,
         "calls": mean("calls"), "input_tokens": mean("input_tokens"), "output_tokens": mean("output_tokens"),
         "cost": str(sum(costs, Decimal(0))) if costs and len(costs) == len(answered) else None,
@@ -94,7 +96,11 @@ def _accuracy(cells: list[dict[str, Any]]) -> list[str]:
             _figure(it["seconds_p50"], 2), _figure(it["seconds_p95"], 2),
         ]  # fmt: skip
         rows.append(f"| {' | '.join(map(str, shown))} |")
-    return [*rows, "", "Calls and tokens are means of a task, the cost is the sum."]
+    about = "Calls and tokens are means of a task, the cost is the sum."
+    unbooked = sum(it["unbooked"] for it in cells if it["family"] != ALL)
+    if unbooked:
+        about += f" Of {unbooked} answers the gateway showed no receipt; they count as they say themselves."
+    return [*rows, "", about]
 
 
 def _differences(differences: list[dict[str, Any]]) -> list[str]:

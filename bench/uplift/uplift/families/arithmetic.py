@@ -6,33 +6,36 @@ from ..task import ASKED_FOR, number
 
 
 def make(at: int, random: Random):
-    kind = ("product", "sum", "chain", "remainder")[at % 4]
-    digits = 3 + at // 4 % 4
-    expression = {"product": _product, "sum": _sum, "chain": _chain, "remainder": _remainder}[kind](
-        digits, random
-    )
-    # Nothing but numbers and operators that were put together here.
-    expected = eval(expression.replace("×", "*").replace("mod", "%").replace("−", "-"))  # noqa: S307
+    kind = _KINDS[at % len(_KINDS)]
+    digits = 3 + at // len(_KINDS) % 4
+    expression, expected = kind(digits, random)
     prompt = f"Compute {expression}. (`mod` is the remainder of a division.)\n\n"
-    return kind, prompt + ASKED_FOR.format(example=-1234), expected, number(expected)
+    return kind.__name__.lstrip("_"), prompt + ASKED_FOR.format(example=-1234), expected, number(expected)
 
 
 def _number(digits: int, random: Random) -> int:
     return random.randrange(10 ** (digits - 1), 10**digits)
 
 
-def _product(digits: int, random: Random) -> str:
-    return f"{_number(digits, random)} × {_number(digits, random)}"
+def _product(digits: int, random: Random) -> tuple[str, int]:
+    a, b = _number(digits, random), _number(digits, random)
+    return f"{a} × {b}", a * b
 
 
-def _sum(digits: int, random: Random) -> str:
-    return " + ".join(str(_number(digits + random.randrange(2), random)) for _ in range(6))
+def _sum(digits: int, random: Random) -> tuple[str, int]:
+    terms = [_number(digits + random.randrange(2), random) for _ in range(6)]
+    return " + ".join(map(str, terms)), sum(terms)
 
 
-def _chain(digits: int, random: Random) -> str:
+def _chain(digits: int, random: Random) -> tuple[str, int]:
     a, b, c, d = (_number(digits - 1, random) for _ in range(4))
-    return f"({a} × {b} + {c}) − {d} × {random.randrange(11, 99)}"
+    e = random.randrange(11, 99)
+    return f"({a} × {b} + {c}) − {d} × {e}", (a * b + c) - d * e
 
 
-def _remainder(digits: int, random: Random) -> str:
-    return f"{_number(digits + 3, random)} mod {_number(2, random)}"
+def _remainder(digits: int, random: Random) -> tuple[str, int]:
+    a, b = _number(digits + 3, random), _number(2, random)
+    return f"{a} mod {b}", a % b
+
+
+_KINDS = (_product, _sum, _chain, _remainder)
