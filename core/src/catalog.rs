@@ -18,21 +18,21 @@
 mod build;
 mod expand;
 mod file;
-mod kinds;
+pub(crate) mod kinds;
 mod logical;
 mod model;
-mod path;
+pub(crate) mod path;
 mod pattern;
-mod problem;
+pub(crate) mod problem;
 mod provider;
-mod read;
+pub(crate) mod read;
 mod resolve;
 mod route;
-mod shape;
+pub(crate) mod shape;
 mod simple;
 mod tenant;
 mod tool;
-mod tree;
+pub(crate) mod tree;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -44,7 +44,7 @@ use http::Method;
 use self::{
     expand::variables,
     problem::Findings,
-    read::{Read as _, Reading},
+    read::{Document, Read as _, with_dialect},
 };
 pub use self::{
     logical::{Candidate, Failure, Fallback, Resolved, Strategy},
@@ -96,19 +96,9 @@ impl Catalog {
     /// Reads the catalog in `text`, which is YAML 1.2 of at most [`MAX_BYTES`]. `look_up` is given the
     /// `NAME` of every `${NAME}` in a value.
     pub fn read(text: &str, look_up: impl Fn(&str) -> Option<String>) -> Result<Self, Problems> {
-        let mut findings = Findings::default();
-        let root = match tree::parse(text, &mut findings) {
-            Ok(root) => root,
-            Err(fatal) => {
-                findings.push(fatal);
-                return Err(Problems::new(findings, None));
-            }
-        };
-        let mut reading = Reading { look_up: &look_up, findings };
-        let file = file::File::read(&root, &path::Path::default(), &mut reading);
-        let mut findings = reading.findings;
-        let catalog = build::build(file, &mut findings);
-        if findings.is_empty() { Ok(catalog) } else { Err(Problems::new(findings, Some(&root))) }
+        let mut document = Document::<file::File>::read(text, &look_up)?;
+        let catalog = build::build(document.take(), &mut document.findings);
+        document.finish().map(|()| catalog)
     }
 
     /// The variables that the catalog in `text` takes from its environment, for hosts that must ask for
@@ -122,12 +112,7 @@ impl Catalog {
     /// JSON Schema (2020-12) of what [`read`](Self::read) takes, for editors. It knows shapes, not
     /// references.
     pub fn schema() -> serde_json::Value {
-        let mut schema = file::File::schema();
-        if let Some(schema) = schema.as_object_mut() {
-            let dialect = "https://json-schema.org/draft/2020-12/schema";
-            schema.shift_insert(0, "$schema".to_owned(), dialect.into());
-        }
-        schema
+        with_dialect(file::File::schema())
     }
 
     /// The providers, as they are listed.

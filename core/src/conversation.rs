@@ -43,8 +43,8 @@ pub use opened::Opened;
 pub use policy::Policy;
 pub use prefix::Prefix;
 pub use session::{Session, is_id};
-pub(crate) use store::busy;
 pub use store::{Conversations, Listed};
+pub(crate) use store::{busy, unknown};
 pub(crate) use turn::continues;
 pub use turn::{Turn, transcript};
 

@@ -11,6 +11,7 @@
 //! it needs and never calls another stage.
 
 mod admit;
+mod agents;
 mod answer;
 mod attach;
 mod closing;
@@ -52,6 +53,7 @@ use tracing::instrument;
 use crate::{
     Error, Result,
     accounting::Ledger,
+    agents::Agents,
     blobs::RecordsBlobs,
     catalog::Catalog,
     chat::{Dialect, Request},
@@ -93,6 +95,7 @@ pub struct Parts {
     workers: admit::Workers,
     lines: line::Lines,
     catalog: Arc<Catalog>,
+    agents: Agents,
     providers: Providers,
     local: Option<LocalModels>,
     responses: Responses,
@@ -185,6 +188,7 @@ impl Gateway {
             workers,
             lines: line::Lines::default(),
             catalog: Arc::new(catalog),
+            agents: Agents::default(),
             providers,
             local,
             responses,
@@ -247,6 +251,7 @@ impl Gateway {
             _ => (None, 0..0),
         };
         seal::open(&self.seals, tenant, &mut request).await?;
+        let recalled = self.instruct(&mut request, &mut origin, recalled)?;
         let conversing = match opened {
             Some(opened) => {
                 Box::pin(converse::recall(self, caller, opened, &mut request, &origin)).await?

@@ -27,6 +27,7 @@
 //! | [`keys`]      | API keys: minted, stored as digests, verified                        |
 //! | [`sandbox`]   | a sandbox elsewhere, reached over the HTTP port                      |
 //! | [`seal`]      | a provider's signed thoughts, sealed for their way through a caller  |
+//! | [`agents`]      | a model with instructions and limits, under a name                   |
 //! | [`mcp`]       | sessions of clients of the Model Context Protocol                    |
 //! | [`conversation`] | conversations that are kept, claimed by who is about to write them  |
 //! | [`responses`] | answers that are kept, to be read and continued by their id          |
@@ -41,6 +42,7 @@
 
 pub mod accounting;
 pub mod agent;
+pub mod agents;
 pub mod alarm;
 pub mod blobs;
 pub mod catalog;

@@ -81,6 +81,8 @@ settings! {
         "Where to listen. `PORT`, as container platforms set it, means 0.0.0.0 and that port.";
     config: Option<CatalogSource>, "config", "FILE", None,
         "The catalog of providers, models and routes: a YAML file, or the YAML itself if the value has a line break. Instead of an upstream.";
+    agents: Option<CatalogSource>, "agents", "PATH", None,
+        "Agents, which `/a1` answers with: a YAML file, a folder of them, or the YAML itself if the value has a line break.";
     upstream: Option<String>, "upstream", "URL", None,
         "Base URL of a provider, below which its API has its paths. Models pass through by name.";
     upstream_api: Api, "upstream-api", "API", Some("openai"),

@@ -27,7 +27,7 @@ const CLIENTS_OWN: [&str; 6] =
 
 /// The name of a provider or a credential.
 #[derive(Default)]
-pub(super) struct Name(pub(super) String);
+pub(crate) struct Name(pub(crate) String);
 
 impl Word for Name {
     fn parse(text: &str) -> Result<Self, String> {
@@ -47,7 +47,7 @@ impl Word for Name {
 
 /// The name of a model, as callers or providers write it.
 #[derive(Clone, Default)]
-pub(super) struct ModelName(pub(super) String);
+pub(crate) struct ModelName(pub(crate) String);
 
 impl Word for ModelName {
     fn parse(text: &str) -> Result<Self, String> {
@@ -67,7 +67,7 @@ impl Word for ModelName {
 
 /// Where a provider is.
 #[derive(Default)]
-pub(super) struct BaseUrl(pub(super) String);
+pub(crate) struct BaseUrl(pub(crate) String);
 
 impl Word for BaseUrl {
     // It may hold a password, which is what is wrong with it then.
@@ -100,7 +100,7 @@ impl Word for BaseUrl {
 
 /// A text that is never shown.
 #[derive(Default)]
-pub(super) struct Hidden(pub(super) Option<Secret>);
+pub(crate) struct Hidden(pub(crate) Option<Secret>);
 
 impl Word for Hidden {
     const OPEN: bool = false;
@@ -114,7 +114,7 @@ impl Word for Hidden {
 
 /// Headers by name.
 #[derive(Default)]
-pub(super) struct HeaderFields(pub(super) Headers);
+pub(crate) struct HeaderFields(pub(crate) Headers);
 
 impl Read for HeaderFields {
     fn read(node: &Node, path: &Path, reading: &mut Reading<'_>) -> Self {
@@ -152,7 +152,7 @@ impl Read for HeaderFields {
 
 /// A whole number of at least one.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Count(pub(super) u32);
+pub(crate) struct Count(pub(crate) u32);
 
 impl Read for Count {
     fn read(node: &Node, path: &Path, reading: &mut Reading<'_>) -> Self {
@@ -171,9 +171,56 @@ impl Read for Count {
     }
 }
 
+/// A number from nothing to `MOST`.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct UpTo<const MOST: u8>(pub(crate) f64);
+
+impl<const MOST: u8> Read for UpTo<MOST> {
+    fn read(node: &Node, path: &Path, reading: &mut Reading<'_>) -> Self {
+        if let Value::Scalar(scalar) = &node.value
+            && matches!(scalar.kind(), Kind::Whole | Kind::Number)
+            && let Some(number) = scalar.text.parse::<f64>().ok()
+            && (0.0..=f64::from(MOST)).contains(&number)
+        {
+            return Self(number);
+        }
+        reading.note(path, format!("must be a number from 0 to {MOST}"));
+        Self::default()
+    }
+
+    fn schema() -> Json {
+        json!({ "type": "number", "minimum": 0, "maximum": MOST })
+    }
+}
+
+/// A text for people or models to read, as it is written: a dollar sign in it means nothing.
+#[derive(Clone, Default)]
+pub(crate) struct Prose(pub(crate) String);
+
+impl Read for Prose {
+    fn read(node: &Node, path: &Path, reading: &mut Reading<'_>) -> Self {
+        match &node.value {
+            Value::Scalar(scalar) if scalar.kind() == Kind::Text => {
+                // The line break at the end of a block is YAML's.
+                let text = scalar.text.trim_end();
+                if text.is_empty() {
+                    reading.note(path, "is empty");
+                }
+                Self(text.to_owned())
+            }
+            // Says why it is none.
+            _ => Self(reading.text(node, path).unwrap_or_default()),
+        }
+    }
+
+    fn schema() -> Json {
+        json!({ "type": "string", "minLength": 1 })
+    }
+}
+
 /// A share in percent.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Share(pub(super) u32);
+pub(crate) struct Share(pub(crate) u32);
 
 impl Read for Share {
     fn read(node: &Node, path: &Path, reading: &mut Reading<'_>) -> Self {
@@ -194,7 +241,7 @@ impl Read for Share {
 
 /// A time of more than nothing.
 #[derive(Default)]
-pub(super) struct Time(pub(super) Duration);
+pub(crate) struct Time(pub(crate) Duration);
 
 impl Word for Time {
     fn parse(text: &str) -> Result<Self, String> {
@@ -210,7 +257,7 @@ impl Word for Time {
 
 /// An amount of dollars: a number or a text, read digit by digit and never as a float.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Amount(pub(super) NanoDollars);
+pub(crate) struct Amount(pub(crate) NanoDollars);
 
 impl Read for Amount {
     fn read(node: &Node, path: &Path, reading: &mut Reading<'_>) -> Self {
@@ -266,7 +313,7 @@ object! {
 }
 
 impl Amounts {
-    pub(super) fn price(&self) -> Price {
+    pub(crate) fn price(&self) -> Price {
         Price {
             input: self.input.0,
             cached_input: self.cached_input.map(|amount| amount.0),

@@ -12,7 +12,7 @@ const LONGEST: usize = 64;
 
 /// The way from the whole catalog to one of its values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Path(Vec<Step>);
+pub(crate) struct Path(Vec<Step>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
@@ -21,11 +21,11 @@ enum Step {
 }
 
 impl Path {
-    pub(super) fn field(&self, name: &str) -> Self {
+    pub(crate) fn field(&self, name: &str) -> Self {
         self.and(Step::Field(name.to_owned()))
     }
 
-    pub(super) fn item(&self, index: usize) -> Self {
+    pub(crate) fn item(&self, index: usize) -> Self {
         self.and(Step::Item(index))
     }
 
@@ -36,7 +36,7 @@ impl Path {
     }
 
     /// Where the value begins, or if it is missing, what it is missing from.
-    pub(super) fn position(&self, root: &Node) -> Position {
+    pub(crate) fn position(&self, root: &Node) -> Position {
         let mut node = root;
         for step in &self.0 {
             let next = match (step, &node.value) {

@@ -14,21 +14,21 @@ const MAX_QUOTED: usize = 64;
 
 /// A line and a column, both counted from 1; columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Position {
+pub(crate) struct Position {
     line: usize,
     column: usize,
 }
 
 impl Position {
-    pub(super) const START: Self = Self { line: 1, column: 1 };
+    pub(crate) const START: Self = Self { line: 1, column: 1 };
 
-    pub(super) fn of(marker: &Marker) -> Self {
+    pub(crate) fn of(marker: &Marker) -> Self {
         Self { line: marker.line(), column: marker.col() + 1 }
     }
 }
 
 /// Something wrong, before it is known where it stands.
-pub(super) struct Finding {
+pub(crate) struct Finding {
     path: Path,
     position: Option<Position>,
     message: String,
@@ -36,25 +36,25 @@ pub(super) struct Finding {
 
 impl Finding {
     /// `message` completes the sentence that begins with `path`.
-    pub(super) fn new(path: Path, message: impl Into<String>) -> Self {
+    pub(crate) fn new(path: Path, message: impl Into<String>) -> Self {
         Self { path, position: None, message: message.into() }
     }
 
     /// Says where it stands, if that is not where the value of its path begins.
-    pub(super) fn standing(self, position: Position) -> Self {
+    pub(crate) fn standing(self, position: Position) -> Self {
         Self { position: Some(position), ..self }
     }
 }
 
 /// What was found so far. What could not be listed is only counted.
 #[derive(Default)]
-pub(super) struct Findings {
+pub(crate) struct Findings {
     listed: Vec<Finding>,
     further: usize,
 }
 
 impl Findings {
-    pub(super) fn push(&mut self, finding: Finding) {
+    pub(crate) fn push(&mut self, finding: Finding) {
         if self.listed.len() < MAX_LISTED {
             self.listed.push(finding);
         } else {
@@ -62,12 +62,12 @@ impl Findings {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.listed.is_empty()
     }
 
     /// Whether what comes is only counted; then no thought need be given to its words.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.listed.len() == MAX_LISTED
     }
 }
@@ -106,7 +106,7 @@ pub struct Problems {
 
 impl Problems {
     /// `root` tells where the findings' paths lead.
-    pub(super) fn new(findings: Findings, root: Option<&Node>) -> Self {
+    pub(crate) fn new(findings: Findings, root: Option<&Node>) -> Self {
         let Findings { listed, further } = findings;
         let problem = |Finding { path, position, message }| {
             let found = position.or_else(|| root.map(|root| path.position(root)));
@@ -151,7 +151,7 @@ impl fmt::Display for Problems {
 impl std::error::Error for Problems {}
 
 /// `text` in a length and form that can stand in a message.
-pub(super) fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     let mut short: String = text.chars().take(MAX_QUOTED).map(shown).collect();
     if text.chars().nth(MAX_QUOTED).is_some() {

@@ -9,30 +9,72 @@ use serde_json::{Map, Value as Json, json};
 use super::{
     expand::expand,
     path::Path,
-    problem::{Finding, Findings, shortened},
-    tree::{Kind, Node, Scalar, Value},
+    problem::{Finding, Findings, Problems, shortened},
+    tree::{self, Kind, Node, Scalar, Value},
 };
 use crate::near::did_you_mean;
 
 /// The most items of a list and entries of a mapping.
-pub(super) const MAX_ITEMS: usize = 4096;
+pub(crate) const MAX_ITEMS: usize = 4096;
 /// What a text holds that takes something from the environment.
 const EXPANDED: &str = r"\$\{";
 
+/// A file that was read as a `T`, and what was found wrong in it so far.
+pub(crate) struct Document<T> {
+    shape: T,
+    pub(crate) findings: Findings,
+    root: Node,
+}
+
+impl<T: Read> Document<T> {
+    /// Reads `text`. `look_up` is given the `NAME` of every `${NAME}` in a value. An error is what leaves
+    /// nothing to look at any further.
+    pub(crate) fn read(
+        text: &str,
+        look_up: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Problems> {
+        let mut findings = Findings::default();
+        match tree::parse(text, &mut findings) {
+            Ok(root) => {
+                let mut reading = Reading { look_up, findings };
+                let shape = T::read(&root, &Path::default(), &mut reading);
+                Ok(Self { shape, findings: reading.findings, root })
+            }
+            Err(fatal) => {
+                findings.push(fatal);
+                Err(Problems::new(findings, None))
+            }
+        }
+    }
+
+    /// What was read, to be held against the rest of it; it counts only if [`finish`](Self::finish) says so.
+    pub(crate) fn take(&mut self) -> T {
+        std::mem::take(&mut self.shape)
+    }
+
+    /// Everything that is wrong with it, if anything is.
+    pub(crate) fn finish(self) -> Result<(), Problems> {
+        if self.findings.is_empty() {
+            return Ok(());
+        }
+        Err(Problems::new(self.findings, Some(&self.root)))
+    }
+}
+
 /// What reading goes on with: the environment, and what was found wrong so far.
-pub(super) struct Reading<'a> {
-    pub(super) look_up: &'a dyn Fn(&str) -> Option<String>,
-    pub(super) findings: Findings,
+pub(crate) struct Reading<'a> {
+    pub(crate) look_up: &'a dyn Fn(&str) -> Option<String>,
+    pub(crate) findings: Findings,
 }
 
 impl Reading<'_> {
     /// Notes that the value at `path` is wrong; `why` completes the sentence.
-    pub(super) fn note(&mut self, path: &Path, why: impl Into<String>) {
+    pub(crate) fn note(&mut self, path: &Path, why: impl Into<String>) {
         self.findings.push(Finding::new(path.clone(), why));
     }
 
     /// The text of a value, expanded. What is wrong is noted.
-    pub(super) fn text(&mut self, node: &Node, path: &Path) -> Option<String> {
+    pub(crate) fn text(&mut self, node: &Node, path: &Path) -> Option<String> {
         let why = match &node.value {
             Value::Scalar(scalar) => match scalar.kind() {
                 Kind::Text => match expand(&scalar.text, self.look_up) {
@@ -58,7 +100,7 @@ impl Reading<'_> {
     }
 
     /// The entries of a mapping. What is wrong is noted.
-    pub(super) fn entries<'n>(
+    pub(crate) fn entries<'n>(
         &mut self,
         node: &'n Node,
         path: &Path,
@@ -79,7 +121,7 @@ impl Reading<'_> {
 }
 
 /// Something a catalog may hold.
-pub(super) trait Read: Default {
+pub(crate) trait Read: Default {
     /// Reads it from `node`, which is the value at `path`.
     fn read(node: &Node, path: &Path, reading: &mut Reading<'_>) -> Self;
 
@@ -88,7 +130,7 @@ pub(super) trait Read: Default {
 }
 
 /// Something that is written as a text.
-pub(super) trait Word: Default {
+pub(crate) trait Word: Default {
     /// Whether it may be repeated in a message.
     const OPEN: bool = true;
 
@@ -130,13 +172,13 @@ impl<T: Word> Read for T {
 }
 
 /// One of a few words.
-pub(super) trait Choice: Copy + Default + 'static {
+pub(crate) trait Choice: Copy + Default + 'static {
     /// Each with its word and what it means.
     const WORDS: &[(Self, &str, &[&str])];
 }
 
 /// Reads one of a few words.
-pub(super) fn choose<T: Choice>(node: &Node, path: &Path, reading: &mut Reading<'_>) -> T {
+pub(crate) fn choose<T: Choice>(node: &Node, path: &Path, reading: &mut Reading<'_>) -> T {
     let Some(text) = reading.text(node, path) else { return T::default() };
     if let Some((it, ..)) = T::WORDS.iter().find(|(_, word, _)| *word == text) {
         return *it;
@@ -152,7 +194,7 @@ pub(super) fn choose<T: Choice>(node: &Node, path: &Path, reading: &mut Reading<
 }
 
 /// JSON Schema of one of a few words.
-pub(super) fn choice<T: Choice>() -> Json {
+pub(crate) fn choice<T: Choice>() -> Json {
     let words: Vec<_> = T::WORDS.iter().map(|(_, word, _)| *word).collect();
     let about: Vec<_> =
         T::WORDS.iter().map(|(_, word, lines)| format!("`{word}`: {}", about(lines))).collect();
@@ -207,7 +249,7 @@ impl<T: Read> Read for Vec<T> {
 }
 
 /// The fields of one object while they are read.
-pub(super) struct Fields<'r, 'e, 'n> {
+pub(crate) struct Fields<'r, 'e, 'n> {
     entries: &'n [(super::tree::Key, Node)],
     /// Whether it is an object at all; of others nothing is missed.
     usable: bool,
@@ -217,13 +259,13 @@ pub(super) struct Fields<'r, 'e, 'n> {
 }
 
 impl<'r, 'e, 'n> Fields<'r, 'e, 'n> {
-    pub(super) fn of(node: &'n Node, path: &'r Path, reading: &'r mut Reading<'e>) -> Self {
+    pub(crate) fn of(node: &'n Node, path: &'r Path, reading: &'r mut Reading<'e>) -> Self {
         let usable = matches!(&node.value, Value::Map(_));
         Self { entries: reading.entries(node, path), usable, path, reading, known: Vec::new() }
     }
 
     /// A field that may be missing.
-    pub(super) fn optional<T: Read>(&mut self, name: &'static str) -> Option<T> {
+    pub(crate) fn optional<T: Read>(&mut self, name: &'static str) -> Option<T> {
         let name = bare(name);
         self.known.push(name);
         let (_, node) = self.entries.iter().find(|(key, _)| key.text == name)?;
@@ -231,7 +273,7 @@ impl<'r, 'e, 'n> Fields<'r, 'e, 'n> {
     }
 
     /// A field that may not.
-    pub(super) fn required<T: Read>(&mut self, name: &'static str) -> T {
+    pub(crate) fn required<T: Read>(&mut self, name: &'static str) -> T {
         self.optional(name).unwrap_or_else(|| {
             if self.usable {
                 self.reading.note(&self.path.field(bare(name)), "is missing");
@@ -241,12 +283,12 @@ impl<'r, 'e, 'n> Fields<'r, 'e, 'n> {
     }
 
     /// Notes that the value of a field is wrong; `why` completes the sentence.
-    pub(super) fn note(&mut self, name: &str, why: String) {
+    pub(crate) fn note(&mut self, name: &str, why: String) {
         self.reading.note(&self.path.field(name), why);
     }
 
     /// Notes every field that was not asked for.
-    pub(super) fn finish(self) {
+    pub(crate) fn finish(self) {
         for (key, _) in self.entries {
             if self.known.contains(&key.text.as_str()) {
                 continue;
@@ -270,20 +312,29 @@ fn bare(name: &'static str) -> &'static str {
     name.strip_prefix("r#").unwrap_or(name)
 }
 
+/// A JSON Schema that says which dialect of it it is.
+pub(crate) fn with_dialect(mut schema: Json) -> Json {
+    if let Some(schema) = schema.as_object_mut() {
+        let dialect = "https://json-schema.org/draft/2020-12/schema";
+        schema.shift_insert(0, "$schema".to_owned(), dialect.into());
+    }
+    schema
+}
+
 /// What a documentation comment says.
-pub(super) fn about(lines: &[&str]) -> String {
+pub(crate) fn about(lines: &[&str]) -> String {
     lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
 }
 
 /// The JSON Schema of an object while it is put together.
 #[derive(Default)]
-pub(super) struct ObjectSchema {
+pub(crate) struct ObjectSchema {
     properties: Map<String, Json>,
     required: Vec<&'static str>,
 }
 
 impl ObjectSchema {
-    pub(super) fn add<T: Read>(&mut self, name: &'static str, lines: &[&str], required: bool) {
+    pub(crate) fn add<T: Read>(&mut self, name: &'static str, lines: &[&str], required: bool) {
         let mut schema = T::schema();
         if let Some(schema) = schema.as_object_mut() {
             let own = schema.get("description").and_then(Json::as_str).unwrap_or_default();
@@ -296,7 +347,7 @@ impl ObjectSchema {
         }
     }
 
-    pub(super) fn finish(self, lines: &[&str]) -> Json {
+    pub(crate) fn finish(self, lines: &[&str]) -> Json {
         let mut schema = Map::from_iter([
             ("type".to_owned(), "object".into()),
             ("description".to_owned(), about(lines).into()),

@@ -117,5 +117,5 @@ macro_rules! words {
     };
 }
 
-pub(super) use object;
-pub(super) use words;
+pub(crate) use object;
+pub(crate) use words;

@@ -1,6 +1,6 @@
 //! YAML as a tree in which everything knows where it stood.
 //!
-//! A catalog is data, so what YAML has beyond data is refused: several documents, tags, keys that are
+//! A file is data, so what YAML has beyond data is refused: several documents, tags, keys that are
 //! no text. Anchors and aliases are followed, within a limit on what they unfold to.
 
 use std::{
@@ -15,9 +15,9 @@ use super::{
     problem::{Finding, Findings, Position},
 };
 
-/// The longest catalog, in bytes.
+/// The longest file, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
-/// The most that a catalog may be with its aliases followed: bytes of text, and [`NODE`] for each value.
+/// The most that a file may be with its aliases followed: bytes of text, and [`NODE`] for each value.
 const MAX_UNFOLDED: usize = 4 << 20;
 /// What a value counts beside its text.
 const NODE: usize = 16;
@@ -26,14 +26,14 @@ const MAX_DEPTH: usize = 32;
 
 /// A value and where it begins.
 #[derive(Clone)]
-pub(super) struct Node {
-    pub(super) position: Position,
-    pub(super) value: Value,
+pub(crate) struct Node {
+    pub(crate) position: Position,
+    pub(crate) value: Value,
 }
 
 impl Node {
     /// Every text in it, names of fields excepted.
-    pub(super) fn texts(&self) -> Vec<&str> {
+    pub(crate) fn texts(&self) -> Vec<&str> {
         let mut texts = Vec::new();
         let mut waiting = vec![self];
         while let Some(node) = waiting.pop() {
@@ -49,7 +49,7 @@ impl Node {
 
 /// What YAML can say.
 #[derive(Clone)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Scalar(Scalar),
     List(Vec<Node>),
     Map(Vec<(Key, Node)>),
@@ -57,22 +57,22 @@ pub(super) enum Value {
 
 /// The name of a field, and where it stood.
 #[derive(Clone)]
-pub(super) struct Key {
-    pub(super) text: String,
-    pub(super) position: Position,
+pub(crate) struct Key {
+    pub(crate) text: String,
+    pub(crate) position: Position,
 }
 
 /// A single value, as it was written.
 #[derive(Clone)]
-pub(super) struct Scalar {
-    pub(super) text: String,
+pub(crate) struct Scalar {
+    pub(crate) text: String,
     /// Neither quoted nor a block: then it may be something else than text.
     plain: bool,
 }
 
 /// What a scalar is (YAML 1.2.2, 10.3.2, the core schema).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Null,
     Bool(bool),
     Whole,
@@ -81,7 +81,7 @@ pub(super) enum Kind {
 }
 
 impl Scalar {
-    pub(super) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         if !self.plain {
             return Kind::Text;
         }
@@ -112,9 +112,9 @@ impl Scalar {
 
 /// Reads `text`. What is wrong with single values is added to `findings`; an error is what leaves no
 /// tree to look at.
-pub(super) fn parse(text: &str, findings: &mut Findings) -> Result<Node, Finding> {
+pub(crate) fn parse(text: &str, findings: &mut Findings) -> Result<Node, Finding> {
     if text.len() > MAX_BYTES {
-        let why = format!("is longer than {MAX_BYTES} bytes, the most that a catalog may have");
+        let why = format!("is longer than {MAX_BYTES} bytes, the most that a file may have");
         return Err(Finding::new(Path::default(), why).standing(Position::START));
     }
     let mut builder = Builder::new(findings);
@@ -126,10 +126,7 @@ pub(super) fn parse(text: &str, findings: &mut Findings) -> Result<Node, Finding
         })?;
         builder.take(event, span)?;
     }
-    builder.root.ok_or_else(|| {
-        let why = "is empty: a catalog names at least one provider or model";
-        Finding::new(Path::default(), why).standing(Position::START)
-    })
+    builder.root.ok_or_else(|| Finding::new(Path::default(), "is empty").standing(Position::START))
 }
 
 struct Builder<'a> {
@@ -175,7 +172,7 @@ impl<'a> Builder<'a> {
                 self.documents += 1;
                 if self.documents > 1 {
                     return Err(self
-                        .finding("is a second document: a catalog is one")
+                        .finding("is a second document: a file is one")
                         .standing(position));
                 }
             }
@@ -236,7 +233,7 @@ impl<'a> Builder<'a> {
     fn count(&mut self, size: usize, position: Position) -> Result<(), Finding> {
         self.unfolded += size;
         if self.unfolded > MAX_UNFOLDED {
-            let why = "makes the catalog too large: its aliases unfold to too much";
+            let why = "makes the file too large: its aliases unfold to too much";
             return Err(self.finding(why).standing(position));
         }
         Ok(())

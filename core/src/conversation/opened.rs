@@ -131,9 +131,10 @@ impl Opened {
         }
     }
 
-    /// The writes that give a claim back. A conversation in which nothing was said ends with it.
+    /// The writes that give a claim back. A conversation in which nothing was said ends with it, unless it was
+    /// begun as a session.
     pub(crate) fn release(&self) -> Result<Vec<Write>> {
-        if !self.session.is_unborn() {
+        if !self.session.is_unborn() || self.session.agent.is_some() {
             let session = Session { claim: None, ..self.session.clone() };
             return Ok(vec![put_session(&self.id, &session, self.expires_at, self.place.when())?]);
         }

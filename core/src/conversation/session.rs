@@ -30,6 +30,9 @@ pub struct Session {
     /// What its tenant calls it, if anything but its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The agent that it is a session with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
     /// How many turns it has.
     pub turns: u32,
     /// How many messages, those of the system not counted.

@@ -17,12 +17,14 @@ pub use shelf::Listed;
 use super::{
     Address, Opened, Policy, Session, Turn,
     opened::Place,
-    records::{NAMES, PIECES, SESSIONS, TURNS, elsewhere, end_of, number, turn_id},
+    records::{NAMES, PIECES, SESSIONS, TURNS, elsewhere, end_of, number, put_session, turn_id},
     session::{fresh_id, is_id},
 };
 use crate::{
     Code, Error, Result,
-    ports::{Blobs, Commit, Host, MAX_ID_BYTES, Outcome, Page, Record, Records, Timestamp, Write},
+    ports::{
+        Blobs, Commit, Host, MAX_ID_BYTES, Outcome, Page, Record, Records, Timestamp, When, Write,
+    },
 };
 
 /// What a caller is told to wait where another request writes the conversation.
@@ -133,6 +135,22 @@ impl Conversations {
             by_agent: false,
             policy: policy.clone(),
             lifetime: self.lifetime(policy),
+        }
+    }
+
+    /// Begins a session with an agent, in which nothing was said yet.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub(crate) async fn begin(&self, tenant: &str, agent: &str, policy: &Policy) -> Result<Listed> {
+        let Opened { id, mut session, .. } = self.unborn(None, policy);
+        session.agent = Some(agent.to_owned());
+        let expires_at = self.host.now() + policy.ttl;
+        let write = put_session(&id, &session, expires_at, When::Absent)?;
+        match self.commit(tenant, vec![write]).await? {
+            Outcome::Applied(_) => Ok(Listed { id, session }),
+            Outcome::Refused { .. } => Err(busy()),
         }
     }
 
@@ -266,7 +284,8 @@ pub(crate) fn busy() -> Error {
     Error::new(Code::ConversationBusy, message).retry_after(BUSY_RETRY)
 }
 
-fn unknown(id: &str) -> Error {
+/// The refusal of an id that no conversation of the tenant has.
+pub(crate) fn unknown(id: &str) -> Error {
     let id: String = id.chars().take(MAX_NAME).collect();
     Error::new(Code::NotFound, format!("there is no conversation `{id}`"))
 }

@@ -31,9 +31,11 @@ impl Gateway {
         mut request: Request,
         origin: &Origin,
     ) -> Result<(u64, Source)> {
+        let mut origin = origin.clone();
+        self.instruct(&mut request, &mut origin, 0..0)?;
         attach::attach(self, &caller.tenant, &mut request, &(0..0)).await?;
         let effective = self.tenants.of(&caller.tenant).await?;
-        let route = match route::route(self, &request, origin, &effective.config).await {
+        let route = match route::route(self, &request, &origin, &effective.config).await {
             Ok(route) => Some(route),
             Err(error) => unknown(&error),
         };

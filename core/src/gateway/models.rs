@@ -18,8 +18,8 @@ const RETRY: Duration = Duration::from_secs(10);
 const SHORTEST_RETRY: Duration = Duration::from_secs(1);
 
 impl Gateway {
-    /// The models that can be asked for: those of this machine, those that the catalog lists, and those
-    /// of the provider that takes every name.
+    /// The models that can be asked for: those of this machine, those that the catalog lists, the agents, and
+    /// those of the provider that takes every name.
     ///
     /// Where there are others, such a provider that is down only takes its own away.
     pub async fn models(&self) -> Result<Vec<Model>> {
@@ -27,6 +27,7 @@ impl Gateway {
         let listed: Vec<Model> = self.catalog.names().map(Model::listed).collect();
         models.retain(|model| !listed.iter().any(|it| it.id == model.id));
         models.extend(listed);
+        models.extend(self.agents_as_models());
         let Some(provider) = self.default_provider() else { return Ok(models) };
         match provider.models().await {
             Ok(more) => {
@@ -68,6 +69,8 @@ impl Gateway {
         let local = self.local.as_ref()?;
         let effective = self.tenants.of(tenant).await.ok()?;
         let default = effective.config.default_model.as_deref();
+        let agent = self.agents.of_model(named);
+        let named = agent.as_ref().map_or(named, |it| it.model.as_deref().unwrap_or_default());
         let server = local.servers().state(self.catalog.meant(named, None, default).ok()?).await?;
         (server.state != ServerState::Warm).then_some(server)
     }

@@ -5,7 +5,9 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 use crate::{
-    Code, Error, Result, catalog,
+    Code, Error, Result,
+    agents::Agent,
+    catalog,
     ports::{ModelServer, ServerState},
     wire::ModelList,
 };
@@ -36,6 +38,17 @@ impl Model {
             description.insert("max_output_tokens".into(), most.into());
         }
         Self { id: name.to_owned(), description }
+    }
+
+    /// An agent, which is asked for like a model.
+    pub fn of_agent(agent: &Agent) -> Self {
+        let mut description = Map::new();
+        description.insert("id".into(), agent.as_model().into());
+        description.insert("owned_by".into(), "dormouse".into());
+        if let Some(about) = &agent.description {
+            description.insert("description".into(), about.as_str().into());
+        }
+        Self { id: agent.as_model(), description }
     }
 
     /// A model of this machine, and how its server is.

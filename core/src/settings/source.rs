@@ -1,4 +1,4 @@
-//! Where the catalog is written, and which settings say the same and so may not stand beside it.
+//! Where the catalog and the agents are written, and which settings say the same and so may not stand beside it.
 
 use super::{
     Settings,
@@ -6,17 +6,17 @@ use super::{
 };
 use crate::{Error, Result, catalog::Api};
 
-/// Where a catalog is. `Debug` does not show its text.
+/// Where a catalog is, or agents are. `Debug` does not show its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CatalogSource {
-    /// In the file of this path.
+    /// In the file of this path; agents, perhaps in the files of this folder.
     File(String),
     /// Here: this is the YAML. Kept from being printed, as it may hold credentials.
     Text(Secret),
 }
 
 impl CatalogSource {
-    /// What messages call it: the path, or the setting that holds it.
+    /// What messages call a catalog: the path, or the setting that holds it.
     pub fn name(&self) -> &str {
         match self {
             Self::File(path) => path,

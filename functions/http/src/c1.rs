@@ -13,7 +13,7 @@ use bytes::Bytes;
 use dormouse_core::{
     Code, Error, Result,
     chat::{Dialect, Request},
-    conversation::{Address, Session, transcript},
+    conversation::{Address, Listed, Session, transcript},
     gateway::{Compacted, Gateway, Origin},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header::LOCATION};
@@ -40,14 +40,14 @@ const MAX_OFFSET: u32 = 10_000;
 /// OpenAI's chat.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Chat {
-    conversation_id: Option<String>,
+    pub(crate) conversation_id: Option<String>,
     /// A text, or parts.
     message: Option<Value>,
     /// Instead of `message`: several.
     messages: Option<Vec<Value>>,
     system: Option<String>,
     #[serde(flatten)]
-    rest: Map<String, Value>,
+    pub(crate) rest: Map<String, Value>,
 }
 
 /// Where a request belongs, if its body does not count.
@@ -68,7 +68,7 @@ pub(crate) struct Selection {
 pub(crate) struct View {
     /// An archived one itself, instead of the way to the one that goes on from it.
     #[serde(default)]
-    archived: bool,
+    pub(crate) archived: bool,
 }
 
 /// Answers in a conversation, which begins with this if none is named.
@@ -97,25 +97,40 @@ pub(crate) async fn chat(
 pub(crate) async fn list(
     State(gateway): State<Gateway>,
     Authenticated(caller): Authenticated,
-    Query(Selection { limit, offset }): Query<Selection>,
+    Query(selection): Query<Selection>,
 ) -> Result<Json<Value>, Problem> {
-    let (limit, offset) = (limit.unwrap_or(PAGE), offset.unwrap_or_default());
-    if limit == 0 || limit > MAX_PAGE {
-        let message = format!("`limit` must be from 1 to {MAX_PAGE}");
-        return Err(Error::invalid("limit", message).into());
+    let (offset, limit) = selection.window()?;
+    let found = gateway.conversations().list(&caller.tenant, offset, limit + 1).await?;
+    Ok(Json(page(&found, (offset, limit), describe)))
+}
+
+impl Selection {
+    /// The first and the number of those that are wanted.
+    pub(crate) fn window(self) -> Result<(u32, u32)> {
+        let (limit, offset) = (self.limit.unwrap_or(PAGE), self.offset.unwrap_or_default());
+        if limit == 0 || limit > MAX_PAGE {
+            return Err(Error::invalid("limit", format!("`limit` must be from 1 to {MAX_PAGE}")));
+        }
+        if offset > MAX_OFFSET {
+            return Err(Error::invalid("offset", format!("`offset` must be at most {MAX_OFFSET}")));
+        }
+        Ok((offset, limit))
     }
-    if offset > MAX_OFFSET {
-        let message = format!("`offset` must be at most {MAX_OFFSET}");
-        return Err(Error::invalid("offset", message).into());
-    }
-    let mut found = gateway.conversations().list(&caller.tenant, offset, limit + 1).await?;
-    let page = usize::try_from(limit).unwrap_or(usize::MAX);
-    let has_more = found.len() > page;
-    found.truncate(page);
-    let data: Vec<Value> = found.iter().map(|it| describe(&it.id, &it.session)).collect();
-    Ok(Json(json!({
-        "object": "list", "data": data, "limit": limit, "offset": offset, "has_more": has_more,
-    })))
+}
+
+/// A page of what was found: one more than `limit` if there are more.
+pub(crate) fn page(
+    found: &[Listed],
+    (offset, limit): (u32, u32),
+    describe: fn(&str, &Session) -> Value,
+) -> Value {
+    let size = usize::try_from(limit).unwrap_or(usize::MAX);
+    let data: Vec<Value> =
+        found.iter().take(size).map(|it| describe(&it.id, &it.session)).collect();
+    json!({
+        "object": "list", "data": data, "limit": limit, "offset": offset,
+        "has_more": found.len() > size,
+    })
 }
 
 /// Shows a conversation with all its messages, in the shape of OpenAI's chat.
@@ -171,7 +186,7 @@ pub(crate) async fn compact(
 }
 
 /// Points to the conversation that goes on from an archived one; any other error is answered as it is.
-fn redirect(error: Error, to: impl Fn(&str) -> String) -> Result<Response, Problem> {
+pub(crate) fn redirect(error: Error, to: impl Fn(&str) -> String) -> Result<Response, Problem> {
     let successor = error.details().and_then(|details| details.get("successor"));
     let place = successor.and_then(Value::as_str).map(to);
     let place = place.and_then(|place| HeaderValue::from_str(&place).ok());
@@ -185,7 +200,7 @@ fn redirect(error: Error, to: impl Fn(&str) -> String) -> Result<Response, Probl
 }
 
 /// The request that OpenAI's chat has for it.
-fn request(Chat { message, messages, system, mut rest, .. }: Chat) -> Result<Request> {
+pub(crate) fn request(Chat { message, messages, system, mut rest, .. }: Chat) -> Result<Request> {
     if rest.contains_key("session_id") {
         let why = "`session_id`: name the conversation by `conversation_id` here";
         return Err(Error::invalid("session_id", why));
@@ -207,12 +222,13 @@ fn request(Chat { message, messages, system, mut rest, .. }: Chat) -> Result<Req
     answer::format(Dialect::OpenAiChat)?.decode_request(&HeaderMap::new(), &body)
 }
 
-fn describe(id: &str, session: &Session) -> Value {
+pub(crate) fn describe(id: &str, session: &Session) -> Value {
     json!({
         "object": "conversation",
         "id": id,
         "title": session.title,
         "name": session.name,
+        "agent": session.agent,
         "created_at": session.created_at.0,
         "updated_at": session.updated_at.0,
         "turns": session.turns,

@@ -4,6 +4,7 @@
 //!
 //! [`routes`] is the table of what is where; whatever the catalog adds goes to `answer`.
 
+mod a1;
 mod answer;
 mod body;
 mod c1;

@@ -5,7 +5,7 @@ use dormouse_core::gateway::Gateway;
 use http::Method;
 
 use crate::{
-    answer, c1, count, embeddings,
+    a1, answer, c1, count, embeddings,
     files::{self, FILES, PICTURES},
     keys, mcp, models, moderations, problem, receipts, responses, session, state, tenant,
 };
@@ -85,8 +85,32 @@ impl Route {
     }
 }
 
-/// The routes, in the order of the documentation.
+/// Every route.
 pub fn routes() -> Vec<Route> {
+    [own(), agents()].concat()
+}
+
+/// The routes of agents.
+fn agents() -> Vec<Route> {
+    let gateways = |because| Ids::Gateway { because };
+    vec![
+        Route::at("/a1/agents", Ids::None).get(a1::list),
+        Route::at("/a1/agents/{name}", gateways("every tenant may ask every agent")).get(a1::one),
+        Route::at("/a1/agents/{name}/chat", gateways("every tenant may ask every agent"))
+            .post(a1::chat),
+        Route::at("/a1/agents/{name}/sessions", gateways("it has the caller's own sessions alone"))
+            .post(a1::begin)
+            .get(a1::sessions),
+        Route::at("/a1/agents/{name}/sessions/{id}", Ids::Tenant)
+            .get(a1::session)
+            .delete(a1::delete),
+        Route::at("/a1/agents/{name}/sessions/{id}/chat", Ids::Tenant).post(a1::chat_in_session),
+        Route::at("/a1/reload", Ids::None).post(a1::reload),
+    ]
+}
+
+/// The others, in the order of the documentation.
+fn own() -> Vec<Route> {
     let gateways = |because| Ids::Gateway { because };
     vec![
         Route::at("/v1/chat/completions", Ids::None).post(answer::answer),

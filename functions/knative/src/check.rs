@@ -1,35 +1,42 @@
-//! `dormouse check`: whether a gateway would start with these settings and this catalog.
+//! `dormouse check`: whether a gateway would start with these settings, this catalog and these agents.
 
 use std::{
     io::{self, Write},
     process::ExitCode,
 };
 
-use dormouse_core::{Code, Error, Result, catalog::Catalog, settings::Settings};
+use dormouse_core::{Code, Error, Result, agents::Agents, catalog::Catalog, settings::Settings};
 
-/// Says what the catalog holds, or everything that is wrong with it, a line each.
+/// Says what there is, or everything that is wrong with it, a line each.
 pub(crate) fn check(settings: &Settings) -> Result<ExitCode> {
-    match dormouse_wiring::catalog(settings) {
-        Ok(catalog) => {
-            let counts = [
+    let read = (dormouse_wiring::catalog(settings), dormouse_wiring::agents(settings));
+    match read {
+        (Ok(catalog), Ok(agents)) => {
+            let mut counts = vec![
                 count(catalog.providers().len(), "provider"),
                 count(catalog.models().len(), "model"),
                 count(catalog.logical_models().len(), "logical model"),
             ];
+            if settings.agents.is_some() {
+                counts.push(count(agents.list().len(), "agent"));
+            }
             say(&mut io::stdout(), &format!("ok: {}", counts.join(", ")))?;
             Ok(ExitCode::SUCCESS)
         }
-        Err(error) => {
+        (catalog, agents) => {
             // Nothing before the places: editors find them at the beginning of a line.
-            say(&mut io::stderr(), error.message())?;
+            for error in [catalog.err(), agents.err()].into_iter().flatten() {
+                say(&mut io::stderr(), error.message())?;
+            }
             Ok(ExitCode::FAILURE)
         }
     }
 }
 
-/// Prints the JSON Schema of catalogs.
-pub(crate) fn schema() -> Result<ExitCode> {
-    say(&mut io::stdout(), &format!("{:#}", Catalog::schema()))?;
+/// Prints the JSON Schema of catalogs, or of files of agents.
+pub(crate) fn schema(of_agents: bool) -> Result<ExitCode> {
+    let schema = if of_agents { Agents::schema() } else { Catalog::schema() };
+    say(&mut io::stdout(), &format!("{schema:#}"))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -2,7 +2,7 @@
 
 use std::env;
 
-use clap::{Arg, ArgAction, ArgMatches, Command as Clap};
+use clap::{Arg, ArgMatches, Command as Clap};
 use dormouse_core::{
     Error, Result,
     settings::{SETTINGS, Setting, Settings},
@@ -17,8 +17,11 @@ pub(crate) enum Command {
     Models(Order),
     /// Say whether a gateway would start with these settings.
     Check(Settings),
-    /// Print the JSON Schema of catalogs.
-    Schema,
+    /// Print the JSON Schema of catalogs, or of files of agents.
+    Schema {
+        /// Of agents.
+        of_agents: bool,
+    },
     /// Ask one question and print the answer.
     Ask {
         /// With which gateway.
@@ -60,7 +63,10 @@ pub(crate) fn parse() -> Result<Command> {
             Ok(Command::Ask { settings: settings(matches)?, question })
         }
         Some(("serve", matches)) => Ok(Command::Serve(settings(matches)?)),
-        Some(("check", matches)) if matches.get_flag("schema") => Ok(Command::Schema),
+        Some(("check", matches)) if matches.contains_id("schema") => {
+            let of = matches.get_one::<String>("schema");
+            Ok(Command::Schema { of_agents: of.is_some_and(|of| of == "agents") })
+        }
         Some(("check", matches)) => Ok(Command::Check(settings(matches)?)),
         Some(("models", matches)) => order(matches).map(Command::Models),
         _ => Err(Error::invalid("command", "name a command: serve, ask, check or models")),
@@ -74,11 +80,16 @@ fn clap() -> Clap {
         .about("Send one question through the whole gateway and print the answer as it comes")
         .args(flags())
         .arg(question);
-    let schema = Arg::new("schema").long("schema").action(ArgAction::SetTrue);
+    let schema = Arg::new("schema")
+        .long("schema")
+        .value_name("OF")
+        .num_args(0..=1)
+        .default_missing_value("catalog")
+        .value_parser(["catalog", "agents"]);
     let check = Clap::new("check")
-        .about("Read the settings and the catalog, and say everything that is wrong with them")
+        .about("Read the settings, the catalog and the agents, and say everything that is wrong with them")
         .args(flags())
-        .arg(schema.help("Print the JSON Schema of catalogs instead"));
+        .arg(schema.help("Print the JSON Schema of catalogs, or of files of agents, instead"));
     let name = || Arg::new("name").required(true).help("The model");
     let variable = |flag: &'static str, value: &'static str, help: &'static str| {
         Arg::new(flag).long(flag).value_name(value).help(help).global(true)

@@ -33,7 +33,7 @@ async fn run() -> Result<ExitCode> {
         Command::Models(order) => models::run(&order).await?,
         Command::Ask { settings, question } => ask::ask(settings, &question).await?,
         Command::Check(settings) => return check::check(&settings),
-        Command::Schema => return check::schema(),
+        Command::Schema { of_agents } => return check::schema(of_agents),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -4,7 +4,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use dormouse_core::catalog::Catalog;
+use dormouse_core::{agents::Agents, catalog::Catalog};
 use tempfile::TempDir;
 
 /// Runs it in an empty environment but for `variables`: success, standard output, standard error.
@@ -81,6 +81,8 @@ fn settings_are_a_catalog_too() {
 
 #[test]
 fn the_schema_can_be_printed() {
+    let (_, of_agents, _) = run(&["--schema", "agents"], &[]);
+    assert_eq!(of_agents, format!("{:#}\n", Agents::schema()));
     let (ok, said, _) = run(&["--schema"], &[]);
     assert!(ok);
     assert_eq!(said, format!("{:#}\n", Catalog::schema()));
@@ -97,4 +99,18 @@ fn a_gateway_with_a_wrong_catalog_does_not_start() {
     assert!(!output.status.success());
     let wrong = String::from_utf8(output.stderr).unwrap();
     assert!(wrong.contains(&format!("{file}:1:9: models: is an empty list")), "{wrong}");
+}
+
+#[test]
+fn agents_are_checked_with_the_catalog() {
+    let (_folder, file) = written("agents: [{name: a, system: S}, {name: b, system: S}]\n");
+    let (ok, said, wrong) = run(&["--agents", &file], &[]);
+    assert_eq!((ok, wrong.as_str()), (true, ""));
+    assert_eq!(said, "ok: 0 providers, 0 models, 0 logical models, 2 agents\n");
+
+    let (_folder, broken) = written("agents: [{name: a}]\n");
+    let (ok, _, wrong) = run(&["--agents", &broken, "--config", "\nmodels: []"], &[]);
+    assert!(!ok);
+    assert!(wrong.contains("DORMOUSE_CONFIG:2:9: models: "), "{wrong}");
+    assert!(wrong.contains(&format!("{broken}:1:10: agents[0].system: is missing")), "{wrong}");
 }

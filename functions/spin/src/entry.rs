@@ -19,7 +19,8 @@ use spin_sdk::{
 use tower::ServiceExt as _;
 
 use crate::{
-    catalog, host::SpinHost, http_client::SpinClient, logging, response, settings, store, tasks,
+    agents, catalog, host::SpinHost, http_client::SpinClient, logging, response, settings, store,
+    tasks,
 };
 
 #[http_service]
@@ -48,8 +49,9 @@ async fn router() -> Result<Router> {
     }
     // Before anything is made: a gateway with a wrong catalog does nothing at all.
     let catalog = catalog::read(&settings).await?;
+    let agents = agents::read(&settings).await?;
     logging::start(&settings)?;
-    let gateway = gateway(settings, catalog)?;
+    let gateway = gateway(settings, catalog)?.with_agents(agents)?;
     let router = dormouse_http::router(gateway);
     #[cfg(feature = "conformance")]
     let router = router.merge(crate::conformance::router());

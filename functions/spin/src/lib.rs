@@ -13,6 +13,8 @@
 )]
 
 #[cfg(target_family = "wasm")]
+mod agents;
+#[cfg(target_family = "wasm")]
 mod catalog;
 #[cfg(all(target_family = "wasm", feature = "conformance"))]
 mod conformance;

@@ -1,6 +1,12 @@
 //! Where the catalog comes from.
 
-use std::{borrow::Cow, env, fs::File, io::Read as _, path::Path};
+use std::{
+    borrow::Cow,
+    env,
+    fs::File,
+    io::{self, Read as _},
+    path::Path,
+};
 
 use dormouse_core::{
     Error, Result,
@@ -16,22 +22,21 @@ use dormouse_core::{
 pub fn catalog(settings: &Settings) -> Result<Catalog> {
     let Some(source) = &settings.config else { return Catalog::of_settings(settings) };
     let text = match source {
-        CatalogSource::File(path) => Cow::Owned(text(Path::new(path))?),
+        CatalogSource::File(path) => Cow::Owned(text(Path::new(path)).map_err(|error| {
+            let message = format!("cannot read the catalog {path}: {error}");
+            Error::invalid("DORMOUSE_CONFIG", message)
+        })?),
         CatalogSource::Text(text) => Cow::Borrowed(text.expose()),
     };
     let catalog = Catalog::read(&text, |name| env::var(name).ok());
     catalog.map_err(|problems| problems.into_error(source.name()))
 }
 
-/// Reads no more than shows that a file is too long.
-fn text(path: &Path) -> Result<String> {
+/// Reads no more of a file of YAML than shows that it is too long.
+pub(crate) fn text(path: &Path) -> io::Result<String> {
     let most = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
     let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(most).read_to_string(&mut text));
-    read.map(|_| text).map_err(|error| {
-        let message = format!("cannot read the catalog {}: {error}", path.display());
-        Error::invalid("DORMOUSE_CONFIG", message)
-    })
+    File::open(path)?.take(most).read_to_string(&mut text).map(|_| text)
 }
 
 #[cfg(test)]

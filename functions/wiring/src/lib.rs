@@ -3,6 +3,7 @@
 //! Stores are chosen by the scheme of their URL. Nothing is opened here: an adapter connects when the
 //! first request needs it.
 
+mod agents;
 mod blobs;
 mod catalog;
 mod logging;
@@ -15,6 +16,7 @@ use std::{sync::Arc, thread};
 
 use dormouse_core::{
     Result,
+    agents::Agents,
     catalog::Catalog,
     gateway::{Gateway, LocalServers, Ports, ToolPorts},
     ports::{Host, HttpClient, Sandbox},
@@ -22,6 +24,7 @@ use dormouse_core::{
 };
 use dormouse_host::{ClientOptions, LocalClient, NativeHost, ReqwestClient};
 
+pub use agents::agents;
 pub use catalog::catalog;
 pub use logging::start_logging;
 pub use machine::Machine;
@@ -35,10 +38,10 @@ const WORKERS_PER_CORE: u32 = 10;
 /// A setting that cannot be used is an [`InvalidRequest`](dormouse_core::Code::InvalidRequest) that
 /// names it.
 pub fn gateway(settings: Settings) -> Result<Gateway> {
-    let catalog = catalog(&settings)?;
+    let read = (catalog(&settings)?, agents(&settings)?);
     let host: Arc<dyn Host> = Arc::new(NativeHost::default());
     let sandbox = sandbox::elsewhere(&settings, &host)?;
-    build(settings, catalog, host, None, sandbox)
+    build(settings, read, host, None, sandbox)
 }
 
 /// A gateway on this machine, and what it sets going there, which its owner must
@@ -48,18 +51,18 @@ pub fn gateway(settings: Settings) -> Result<Gateway> {
 /// [`InvalidRequest`](dormouse_core::Code::InvalidRequest).
 pub fn gateway_on_machine(settings: Settings) -> Result<(Gateway, Machine)> {
     // Before a model is started: a gateway with a wrong catalog does nothing at all.
-    let catalog = catalog(&settings)?;
+    let read = (catalog(&settings)?, agents(&settings)?);
     let host = NativeHost::default();
     let shared: Arc<dyn Host> = Arc::new(host.clone());
     let models = Models::start(&settings, &shared)?;
     let sandbox = sandbox::elsewhere(&settings, &shared)?;
-    let gateway = build(settings, catalog, shared, models.servers(), sandbox)?;
+    let gateway = build(settings, read, shared, models.servers(), sandbox)?;
     Ok((gateway, Machine { models, host }))
 }
 
 fn build(
     mut settings: Settings,
-    catalog: Catalog,
+    (catalog, agents): (Catalog, Agents),
     host: Arc<dyn Host>,
     models: Option<LocalServers>,
     sandbox: Option<Arc<dyn Sandbox>>,
@@ -70,7 +73,7 @@ fn build(
     let http = Arc::new(http_client(&settings));
     let tools = ToolPorts { sandbox, ..ToolPorts::default() };
     let ports = Ports { host, http, records, blobs, models, tools };
-    Gateway::with_catalog(settings, catalog, ports)
+    Gateway::with_catalog(settings, catalog, ports)?.with_agents(agents)
 }
 
 /// A client for servers on this machine.

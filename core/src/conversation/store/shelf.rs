@@ -10,6 +10,9 @@ use crate::{
     ports::{Page, Record, When, Write},
 };
 
+/// The most pages of conversations among which sessions with an agent are looked for.
+const MAX_PAGES: usize = 10;
+
 /// A conversation in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
@@ -54,6 +57,35 @@ impl Conversations {
             }
         }
         Ok(listed)
+    }
+
+    /// Up to `limit` sessions of `tenant` with an agent, the newest first, without the first `offset`. They are
+    /// looked for among the tenant's latest 10,000 conversations.
+    pub async fn list_of(
+        &self,
+        tenant: &str,
+        agent: &str,
+        (offset, limit): (u32, u32),
+    ) -> Result<Vec<Listed>> {
+        self.sweep(tenant).await;
+        let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        let (mut found, mut before) = (Vec::new(), None);
+        for _ in 0..MAX_PAGES {
+            let page = Page { before, limit: Page::MAX_LIMIT, descending: true, ..Page::default() };
+            let records = self.records.page(tenant, SESSIONS, page).await?;
+            before = records.last().map(|record| record.id.clone());
+            for record in &records {
+                let listed = Listed::read(record)?;
+                if listed.session.agent.as_deref() == Some(agent) {
+                    found.push(listed);
+                }
+            }
+            let enough = found.len() >= count(offset.saturating_add(limit));
+            if enough || records.len() < count(Page::MAX_LIMIT) {
+                break;
+            }
+        }
+        Ok(found.into_iter().skip(count(offset)).take(count(limit)).collect())
     }
 
     /// Reads a conversation with all its turns.

@@ -7,6 +7,7 @@ use axum::{Router, body::Body};
 use bytes::Bytes;
 use dormouse_core::{
     Result,
+    agents::{AgentFile, AgentFiles, Agents},
     blobs::RecordsBlobs,
     catalog::Catalog,
     gateway::{Gateway, Ports},
@@ -27,7 +28,47 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 pub(crate) const ADMIN: &str = "an administrator's key";
+/// Whom every gateway can ask.
+pub(crate) const AGENTS: &str = "
+agents:
+  - name: coder
+    description: Writes programs.
+    system: |
+      You write programs that cost $5 at most.
+    model: big
+    temperature: 0.2
+    limits: {max_output_tokens: 100}
+  - {name: tutor, system: You explain.}
+";
 const ANSWER: &str = r#"{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":2}}"#;
+
+const STREAMED: &str = concat!(
+    r#"data: {"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"Hi"}}]}"#,
+    "\n\n",
+    r#"data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":2}}"#,
+    "\n\ndata: [DONE]\n\n",
+);
+
+/// Definitions of agents, which may change.
+#[derive(Debug)]
+pub(crate) struct Definitions(Mutex<String>);
+
+impl Definitions {
+    pub(crate) fn change(&self, text: &str) {
+        *self.0.lock().unwrap() = text.to_owned();
+    }
+}
+
+impl AgentFiles for Definitions {
+    fn read(&self) -> Result<Vec<AgentFile>> {
+        let text = self.0.lock().unwrap().clone();
+        Ok(vec![AgentFile { name: "agents.yaml".to_owned(), text }])
+    }
+
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+}
 
 /// Says hi, and remembers what it was asked.
 #[derive(Debug, Default)]
@@ -51,13 +92,16 @@ impl Provider {
 #[async_trait]
 impl HttpClient for Provider {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<ByteStream>> {
-        let asked = serde_json::from_slice(request.body()).unwrap_or_default();
+        let asked: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+        let (kind, answer) = match asked["stream"] == true {
+            true => ("text/event-stream", STREAMED),
+            false => ("application/json", ANSWER),
+        };
         self.asked.lock().unwrap().push(asked);
         let failure = self.failure.lock().unwrap().take();
-        let (status, body) = failure.unwrap_or((200, ANSWER));
+        let (status, body) = failure.unwrap_or((200, answer));
         let body = stream::iter([Ok(Bytes::from_static(body.as_bytes()))]).boxed();
-        let response =
-            Response::builder().status(status).header("content-type", "application/json");
+        let response = Response::builder().status(status).header("content-type", kind);
         Ok(response.body(body).unwrap())
     }
 }
@@ -110,6 +154,7 @@ pub(crate) struct Bench {
     pub(crate) host: Arc<TestHost>,
     pub(crate) provider: Arc<Provider>,
     pub(crate) records: Arc<Watched>,
+    pub(crate) agents: Arc<Definitions>,
     pub(crate) router: Router,
 }
 
@@ -181,7 +226,9 @@ impl Bench {
             tools: Default::default(),
         };
         let gateway = Gateway::with_catalog(settings, catalog, ports).unwrap();
-        Self { host, provider, records, router: dormouse_http::router(gateway) }
+        let agents = Arc::new(Definitions(Mutex::new(AGENTS.to_owned())));
+        let gateway = gateway.with_agents(Agents::read(agents.clone()).unwrap()).unwrap();
+        Self { host, provider, records, agents, router: dormouse_http::router(gateway) }
     }
 
     /// The names of the blobs of a tenant.

@@ -14,6 +14,9 @@ use crate::{
     files::{PNG, keep},
 };
 
+/// The agent whose sessions are looked at: its name is no tenant's.
+const AGENT: &str = "coder";
+
 /// Makes what a route is about, as a tenant, and returns its id.
 type Make = for<'a> fn(&'a Tenant) -> BoxFuture<'a, String>;
 
@@ -24,6 +27,8 @@ const MADE: &[(&str, Make)] = &[
     ("/v1/sessions/{*id}", a_session),
     ("/c1/conversations/{id}", a_conversation),
     ("/c1/conversations/{id}/compact", a_conversation),
+    ("/a1/agents/{name}/sessions/{id}", a_session_with_an_agent),
+    ("/a1/agents/{name}/sessions/{id}/chat", a_session_with_an_agent),
     ("/v1/receipts/{id}", a_receipt),
     ("/v1/files/{id}", a_file),
     ("/v1/files/{id}/content", a_file),
@@ -64,6 +69,14 @@ fn a_conversation(us: &Tenant) -> BoxFuture<'_, String> {
     })
 }
 
+fn a_session_with_an_agent(us: &Tenant) -> BoxFuture<'_, String> {
+    Box::pin(async {
+        let path = format!("/a1/agents/{AGENT}/sessions");
+        let begun = us.ask(&Method::POST, path, json!({})).await;
+        begun.json()["id"].as_str().unwrap().to_owned()
+    })
+}
+
 fn a_receipt(us: &Tenant) -> BoxFuture<'_, String> {
     Box::pin(async {
         let answered = us.answered().await;
@@ -87,9 +100,15 @@ fn unknown(id: &str) -> String {
     format!("{rest}{}", if last == "0" { '1' } else { '0' })
 }
 
+/// The path of `route`, without a variable for the agent.
+fn path(route: &Route) -> String {
+    route.path().replace("/{name}/sessions/", &format!("/{AGENT}/sessions/"))
+}
+
 /// The path of `route` with an id in it.
 fn with_id(route: &Route, id: &str) -> String {
-    let (before, after) = route.path().split_once('{').unwrap();
+    let path = path(route);
+    let (before, after) = path.split_once('{').unwrap();
     let (_, after) = after.split_once('}').unwrap();
     format!("{before}{id}{after}")
 }
@@ -113,7 +132,7 @@ async fn another_tenants_id_is_answered_like_one_that_never_was() {
                 let what = format!("{method} {}{query} by {stranger}", route.path());
                 let ask = |id: &str| {
                     let path = format!("{}{query}", with_id(route, id));
-                    strangers[stranger].ask(&method, path, json!({}))
+                    strangers[stranger].ask(&method, path, json!({ "message": "Hello" }))
                 };
                 let (theirs, none) = (ask(&id).await, ask(&nobodys).await);
                 assert_eq!(theirs.status, 404, "{what}: {theirs:?}");
@@ -121,7 +140,8 @@ async fn another_tenants_id_is_answered_like_one_that_never_was() {
             }
         }
         for method in methods(route) {
-            let reply = owner.ask(&method, with_id(route, &id), json!({})).await;
+            let said = json!({ "message": "Hello" });
+            let reply = owner.ask(&method, with_id(route, &id), said).await;
             assert!(reply.status.is_success(), "{method} {} by its owner: {reply:?}", route.path());
         }
     }
@@ -146,7 +166,7 @@ fn nothing_is_proven_of_routes_that_are_gone() {
 #[test]
 fn every_id_in_a_path_is_somebodys() {
     for route in routes() {
-        let variables = route.path().matches('{').count();
+        let variables = path(&route).matches('{').count();
         assert!(variables <= 1, "{}: this test only knows of one id", route.path());
         assert_eq!(variables == 1, route.ids() != Ids::None, "{}", route.path());
     }

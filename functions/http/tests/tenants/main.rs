@@ -1,4 +1,4 @@
-//! Tenants, over HTTP: what they may see, and what holds for each.
+//! Tenants, over HTTP: what they may see, what holds for each, and the agents that they share.
 #![expect(
     clippy::indexing_slicing,
     clippy::panic,
@@ -6,6 +6,7 @@
     reason = "a failed expectation is a failed test"
 )]
 
+mod agents;
 mod bench;
 mod config;
 mod files;

@@ -1,0 +1,113 @@
+//! The agents that a gateway has, and the sessions with them.
+
+use std::{ops::Range, sync::Arc};
+
+use super::{Gateway, Origin};
+use crate::{
+    Code, Error, Result,
+    agents::{Agent, Agents},
+    chat::Request,
+    conversation::{Address, Listed, Opened, Policy, Session, Turn},
+    inference::Model,
+    keys::Caller,
+};
+
+impl Gateway {
+    /// The same gateway with these agents, before it has answered anything.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Internal`] if the gateway is in use already.
+    pub fn with_agents(mut self, agents: Agents) -> Result<Self> {
+        let in_use = || Error::new(Code::Internal, "the gateway is in use already");
+        Arc::get_mut(&mut self.parts).ok_or_else(in_use)?.agents = agents;
+        Ok(self)
+    }
+
+    /// Its agents.
+    pub fn agents(&self) -> &Agents {
+        &self.agents
+    }
+
+    /// Begins a session of `caller` with an agent.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::NotFound`] if this gateway keeps no conversations.
+    pub async fn begin_session(&self, caller: &Caller, agent: &Agent) -> Result<Listed> {
+        let effective = self.tenants.of(&caller.tenant).await?;
+        let policy = Policy::of(&effective.config);
+        if !policy.keeps() {
+            return Err(keeps_none());
+        }
+        self.conversations.begin(&caller.tenant, &agent.name, &policy).await
+    }
+
+    /// Finds a session of `caller` with an agent, to go on with it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`converse`](Self::converse); a conversation that is no session with this agent is a
+    /// [`Code::NotFound`].
+    pub async fn resume_session(&self, caller: &Caller, agent: &Agent, id: &str) -> Result<Opened> {
+        self.session(caller, agent, id).await?;
+        let address = Address::Id(id.to_owned());
+        self.converse(caller, &address).await?.ok_or_else(keeps_none)
+    }
+
+    /// What is known of a session of `caller` with an agent.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::NotFound`] for what is none.
+    pub async fn session(&self, caller: &Caller, agent: &Agent, id: &str) -> Result<Session> {
+        let session = self.conversations.session(&caller.tenant, id).await?;
+        check(session, agent, id)
+    }
+
+    /// A session of `caller` with an agent, with all that was said in it.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::NotFound`] for what is none.
+    pub async fn read_session(
+        &self,
+        caller: &Caller,
+        agent: &Agent,
+        id: &str,
+    ) -> Result<(Session, Vec<Turn>)> {
+        let (session, turns) = self.conversations.read(&caller.tenant, id).await?;
+        Ok((check(session, agent, id)?, turns))
+    }
+
+    /// Has the agent that a request is for speak first. Says where the messages are then that were at
+    /// `recalled`. What names mean on the caller's route is not for the agent's model.
+    pub(super) fn instruct(
+        &self,
+        request: &mut Request,
+        origin: &mut Origin,
+        recalled: Range<usize>,
+    ) -> Result<Range<usize>> {
+        let Some(agent) = self.agents.of_model(&request.model) else { return Ok(recalled) };
+        origin.route = None;
+        let put = agent.instruct(request)?;
+        Ok(recalled.start + put..recalled.end + put)
+    }
+
+    /// The agents, as models that can be asked for.
+    pub(super) fn agents_as_models(&self) -> impl Iterator<Item = Model> {
+        self.agents.list().into_iter().map(|agent| Model::of_agent(&agent))
+    }
+}
+
+/// Whoever asks for a conversation that is none with this agent is told what is told of ids that never were.
+fn check(session: Session, agent: &Agent, id: &str) -> Result<Session> {
+    if session.agent.as_deref() == Some(agent.name.as_str()) {
+        return Ok(session);
+    }
+    Err(crate::conversation::unknown(id))
+}
+
+fn keeps_none() -> Error {
+    Error::new(Code::NotFound, "this gateway keeps no conversations")
+}
