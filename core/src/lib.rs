@@ -15,6 +15,7 @@
 //! | [`emulate`]   | tools for models that have none, in words                            |
 //! | [`memory`]    | in-process implementations of the storage ports                      |
 //! | [`blobs`]     | blobs on top of the storage port, where there is no store for them   |
+//! | [`queue`]     | a queue on top of the storage port                                   |
 //! | [`alarm`]     | a timer that is set again and again                                  |
 //! | [`wire`]      | providers' and clients' bytes to and from the vocabulary             |
 //! | [`settings`]  | every setting: name, default, help text                              |
@@ -63,6 +64,7 @@ mod near;
 pub mod operation;
 pub mod parse;
 pub mod ports;
+pub mod queue;
 pub mod rates;
 pub mod responses;
 pub mod sandbox;

@@ -8,6 +8,7 @@ mod blobs;
 mod host;
 mod http_client;
 mod model_servers;
+mod queue;
 mod records;
 mod sandbox;
 
@@ -18,6 +19,10 @@ pub use blobs::{
 pub use host::{Host, Timestamp, hex};
 pub use http_client::{ByteStream, HttpClient, UnixSocket};
 pub use model_servers::{Lease, ModelHistory, ModelServer, ModelServers, ServerState};
+pub use queue::{
+    Delivery, KEY_MEMORY, MAX_DELAY, MAX_DELIVERIES, MAX_MESSAGE_BYTES, MAX_PULLED,
+    MAX_QUEUE_NAME_BYTES, Message, Queue,
+};
 pub use records::{
     Commit, MAX_ID_BYTES, MAX_VALUE_BYTES, MAX_WRITES, Outcome, Page, Record, Records, Refusal,
     TOKEN_MEMORY, Version, When, Write,

@@ -19,6 +19,7 @@ mod faults;
 mod model_servers;
 #[cfg(feature = "servers")]
 pub mod processes;
+mod queue;
 mod records;
 
 #[cfg(feature = "servers")]
@@ -28,4 +29,5 @@ pub use clock::{RealTime, TestClock};
 #[cfg(feature = "servers")]
 pub use faults::{Site, TIMEOUT, records_under_faults};
 pub use model_servers::{ServerYard, TERMS, Terms, model_servers};
+pub use queue::queue;
 pub use records::records;

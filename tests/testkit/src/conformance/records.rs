@@ -105,7 +105,7 @@ impl<'a> Room<'a> {
 }
 
 /// A name that no other run, and nothing else in this one, uses.
-pub(super) fn fresh(name: &str) -> String {
+pub(in super::super) fn fresh(name: &str) -> String {
     format!("{name}-{:016x}", RandomState::new().hash_one(name))
 }
 
