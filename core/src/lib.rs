@@ -32,6 +32,7 @@
 //! | [`mcp`]       | sessions of clients of the Model Context Protocol                    |
 //! | [`conversation`] | conversations that are kept, claimed by who is about to write them  |
 //! | [`responses`] | answers that are kept, to be read and continued by their id          |
+//! | [`runs`]      | requests that outlive the process that took them                     |
 //! | [`tools`]     | tools that the gateway runs itself                                    |
 //! | [`agent`]     | the agent loop: what comes next, as a pure function of what was recorded |
 //! | [`telemetry`] | the metrics of the process                                           |
@@ -68,6 +69,7 @@ pub mod queue;
 pub mod rates;
 pub mod responses;
 pub mod sandbox;
+pub mod runs;
 pub mod seal;
 pub mod settings;
 pub mod telemetry;
