@@ -4,6 +4,7 @@
 //! runtime, uses fresh names, so that it can run against a shared server, and runs inside a wasm
 //! component too.
 #![expect(
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
@@ -21,6 +22,7 @@ mod model_servers;
 pub mod processes;
 mod queue;
 mod records;
+mod sandbox;
 
 #[cfg(feature = "servers")]
 pub use agreement::records_agree_with_the_reference;
@@ -31,3 +33,4 @@ pub use faults::{Site, TIMEOUT, records_under_faults};
 pub use model_servers::{ServerYard, TERMS, Terms, model_servers};
 pub use queue::queue;
 pub use records::records;
+pub use sandbox::{sandbox, sandbox_files};

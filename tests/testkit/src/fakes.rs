@@ -2,6 +2,8 @@
 
 mod host;
 mod model_servers;
+mod sandbox;
 
 pub use host::TestHost;
 pub use model_servers::FakeModelServers;
+pub use sandbox::{FakeSandbox, Files};
