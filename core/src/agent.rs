@@ -20,40 +20,34 @@ mod call;
 pub mod done;
 mod journal;
 mod next;
+mod options;
 mod step;
+mod telling;
 
 pub use call::{Call, idempotency_key};
 pub use journal::{Journal, Run};
 pub use next::{Agent, Next, Terms};
+pub use options::{FIELD, Mode, Options};
 pub use step::{Ending, Ran, Said, Step};
+pub(crate) use telling::Telling;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What a run may take.
+/// What a run may take. What one call of a tool may take is the [registry's](crate::tools) affair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// How often the model is asked. At least 1.
     pub steps: u32,
     /// How often the same call may have the same result; then the run ends. At least 1.
     pub repetitions: u32,
-    /// How long one tool may take.
-    pub tool_time: Duration,
-    /// How much of a tool's result the model is shown, in bytes.
-    pub result_bytes: usize,
     /// How long the run may take.
     pub time: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            steps: 20,
-            repetitions: 3,
-            tool_time: Duration::from_secs(30),
-            result_bytes: 8 << 10,
-            time: Duration::from_secs(300),
-        }
+        Self { steps: 20, repetitions: 3, time: Duration::from_secs(300) }
     }
 }

@@ -13,8 +13,8 @@ mod whole;
 
 pub use event::{Chunk, ChunkStream, Delta, Event, FinishReason, PartKind};
 pub use grammar::{Grammar, Violation};
-pub(crate) use message::failure;
 pub use message::{CacheHint, Document, Image, Message, Part, Role, Signature};
+pub(crate) use message::{failure, own_calls, told, unfolded};
 pub use request::{
     Dialect, Extensions, Original, OutputFormat, ReasoningOptions, Request, Sampling,
     StreamOptions, Tool, ToolChoice,

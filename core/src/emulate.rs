@@ -31,6 +31,8 @@ pub struct Abilities {
     pub constraints: Constraints,
     /// How the model marks its thoughts.
     pub reasoning: ReasoningMarks,
+    /// Whether it goes on by itself until it [says that it is done](crate::agent::done).
+    pub in_loop: bool,
 }
 
 /// Tools for a model whose server knows nothing of them.
@@ -64,7 +66,7 @@ impl Emulation {
         (plain.tools, plain.tool_choice) = (Vec::new(), None);
         (plain.parallel_tool_calls, plain.original) = (None, None);
         plain.messages = history::rendered(&request.messages);
-        prompt::describe(request, &mut plain.messages);
+        prompt::describe(request, abilities.in_loop, &mut plain.messages);
         constrain::constrain(request, options, abilities.constraints, &mut plain);
         let stage = Stage::new(request, plain.clone(), abilities.reasoning, options, ids);
         Some(Self { request: plain, stage })

@@ -6,13 +6,16 @@
 //!                         └────── another model ◀──────┘ before anything was said
 //! ```
 //!
-//! [`Gateway::chat`] is that line, and the only place where stages meet; an operation whose answer comes
-//! whole ([`Gateway::embed`], [`Gateway::moderate`]) has nothing to deliver. A stage is the module of the same name with one entry function; it takes what
-//! it needs and never calls another stage.
+//! [`Gateway::chat`] is that line, with its middle in `asking`: the only places where stages meet. An operation
+//! whose answer comes whole ([`Gateway::embed`], [`Gateway::moderate`]) has nothing to deliver; one for which the
+//! gateway runs tools (`agent`) walks the line once for each answer of its model. A stage is the module of the
+//! same name with one entry function; it takes what it needs and never calls another stage.
 
 mod admit;
+mod agent;
 mod agents;
 mod answer;
+mod asking;
 mod attach;
 mod closing;
 mod converse;
@@ -35,19 +38,10 @@ mod tenants;
 mod tools;
 mod whole;
 
-use std::{
-    ops::Deref,
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{ops::Deref, sync::Arc};
 
-use admit::Admission;
-use answer::{Ask, Question, Terms};
+use asking::{Begun, Share};
 use converse::Conversing;
-use route::{Attempt, Plan};
 use tracing::instrument;
 
 use crate::{
@@ -56,14 +50,13 @@ use crate::{
     agents::Agents,
     blobs::RecordsBlobs,
     catalog::Catalog,
-    chat::{Dialect, Request},
+    chat::{ChunkStream, Dialect, Request},
     conversation::{Address, Conversations, Opened},
     files::Files,
-    inference::{Deadline, LocalModels, Providers},
+    inference::{LocalModels, Providers},
     keys::{Caller, Fingerprint, Keys},
     mcp::Sessions,
     ports::{Blobs, Host},
-    rates::Limits,
     responses::Responses,
     seal::Seals,
     settings::Settings,
@@ -117,28 +110,13 @@ impl Deref for Gateway {
     }
 }
 
-/// What all attempts to answer a request have in common.
-struct Asked<'a, A> {
-    caller: &'a Caller,
-    request: &'a A,
-    origin: &'a Origin,
-    /// Names the conversation among those of all tenants.
-    conversation: Option<String>,
-    /// The kept conversation that it belongs to.
-    conversing: Option<Arc<Conversing>>,
-    /// The rate limits of the tenant, and whether the request counts already for how many it makes.
-    limits: Limits,
-    counted: AtomicBool,
-    deadline: Deadline,
-}
-
-/// An answer that has begun, or is here as a whole, and the call that it belongs to.
-struct Begun<T> {
-    answer: T,
-    model: String,
+/// An answer on its way to its caller.
+struct Told {
     receipt: String,
-    settlement: settle::Settlement,
-    deadline: Deadline,
+    model: String,
+    /// The id of the run that it is the answer of.
+    run: Option<String>,
+    chunks: ChunkStream,
 }
 
 impl Gateway {
@@ -238,6 +216,7 @@ impl Gateway {
         mut origin: Origin,
     ) -> Result<Answer> {
         let tenant = &caller.tenant;
+        let plan = agent::plan(self, caller, &request, &origin).await?;
         let opened = origin.conversing.take();
         let (keep, recalled) = match request.dialect {
             Dialect::OpenAiResponses if opened.as_ref().is_some_and(|it| !it.by_agent()) => {
@@ -262,89 +241,33 @@ impl Gateway {
         let context = conversing.as_ref().and_then(|it| it.context());
         let earlier = conversing.as_ref().map_or(recalled, |it| it.earlier());
         attach::attach(self, tenant, &mut request, &earlier).await?;
-        let Begun { answer, model, receipt, settlement, deadline } =
-            self.ask(caller, &request, &origin, conversing).await?;
-        let limits = deliver::Limits { deadline, closing: self.closing.clone() };
-        let chunks = deliver::deliver(&self.ports.host, answer, settlement, limits);
-        let mut chunks = seal::close(&self.seals, tenant, request.dialect, chunks);
+        let dialect = request.dialect;
+        let Told { receipt, model, run, chunks } = match plan {
+            None => self.tell(caller, &request, &origin, conversing).await?,
+            Some(plan) => {
+                Box::pin(agent::run(self, (caller, origin), request, conversing, plan)).await?
+            }
+        };
+        let mut chunks = seal::close(&self.seals, tenant, dialect, chunks);
         if let Some(keep) = keep {
             chunks = keep.watch(chunks);
         }
-        Ok(Answer { receipt, model, conversation, context, chunks })
+        Ok(Answer { receipt, model, run, conversation, context, chunks })
     }
 
-    /// Asks one candidate after the other, until one begins to answer.
-    async fn ask<A: Ask>(
+    /// Asks once, and passes the answer on.
+    async fn tell(
         &self,
         caller: &Caller,
-        request: &A,
+        request: &Request,
         origin: &Origin,
         conversing: Option<Arc<Conversing>>,
-    ) -> Result<Begun<A::Answer>> {
-        let deadline = Deadline::after(Arc::clone(&self.ports.host), self.settings.request_timeout);
-        // Tenants may use the same names.
-        let named = origin.conversation.as_ref();
-        let conversation = named.map(|name| format!("{}/{name}", caller.tenant));
-        let effective = self.tenants.of(&caller.tenant).await?;
-        let config = &effective.config;
-        let mut plan = Plan::new(route::route(self, request, origin, config).await?);
-        let (limits, counted) = (config.limits(), AtomicBool::new(false));
-        let asked =
-            Asked { caller, request, origin, conversation, conversing, limits, counted, deadline };
-        let mut attempt = plan.first()?;
-        loop {
-            match Box::pin(self.attempt(attempt, &asked)).await {
-                Ok(begun) => return Ok(begun),
-                Err(error) => attempt = plan.after(error)?,
-            }
-        }
-    }
-
-    /// Asks one candidate. Each attempt has a hold and a receipt of its own.
-    async fn attempt<A: Ask>(
-        &self,
-        attempt: Attempt,
-        asked: &Asked<'_, A>,
-    ) -> Result<Begun<A::Answer>> {
-        let candidate = &attempt.candidate;
-        let line = (&self.lines, self.settings.model_queue);
-        let Admission { slot, place } =
-            admit::admit(candidate, &self.workers, line, &self.metrics)?;
-        let correlation_id = asked.origin.correlation_id.clone();
-        if let Some(conversation) = &asked.conversation
-            && let Some(prompt) = asked.request.prompt()
-            && let Some(seen) = self.prefixes.next(conversation, &candidate.model, prompt)
-        {
-            self.metrics.followed(&candidate.model, seen.shared, seen.all);
-        }
-        let load = asked.request.load();
-        let claim = reserve::Claim {
-            limits: asked.limits,
-            requests: u32::from(!asked.counted.load(Ordering::Relaxed)),
-            ..reserve::Claim::new(asked.caller, candidate, load, correlation_id)
-        };
-        let question = Question {
-            request: asked.request,
-            terms: Terms {
-                cap: claim.cap,
-                deadline: &asked.deadline,
-                tools: candidate.tools(&self.ports.host),
-            },
-            conversation: asked.conversation.clone(),
-            place,
-            wake_timeout: self.settings.wake_timeout,
-        };
-        let model = candidate.model.clone();
-        let conversing = asked.conversing.clone();
-        let mut settlement =
-            reserve::reserve(self, asked.caller.clone(), claim, slot, conversing).await?;
-        asked.counted.store(true, Ordering::Relaxed);
-        let receipt = settlement.receipt_id().unwrap_or_default().to_owned();
-        let answer = {
-            let answer = pin!(answer::answer(attempt, question, &mut settlement));
-            self.closing.unless(answer).await?
-        };
-        Ok(Begun { answer, model, receipt, settlement, deadline: asked.deadline.clone() })
+    ) -> Result<Told> {
+        let Begun { answer, model, receipt, settlement, deadline, .. } =
+            self.ask(caller, request, origin, conversing).await?;
+        let limits = deliver::Limits { deadline, closing: self.closing.clone() };
+        let chunks = deliver::deliver(&self.ports.host, answer, settlement, limits);
+        Ok(Told { receipt, model, run: None, chunks })
     }
 
     /// Ends every running answer with an error; each is settled as far as it came.

@@ -19,6 +19,7 @@ pub use value::{Headers, LogFormat, Prices, Secret, Size};
 
 use crate::{
     Code, Error, Result,
+    agent::Mode,
     catalog::{Api, AuthStyle},
     tools::{Allowed, SearchEngine},
 };
@@ -105,6 +106,14 @@ settings! {
         "The model of requests that name none.";
     emulate_tools: bool, "emulate-tools", "BOOL", Some("false"),
         "Whether models are told of tools in their prompt, and their calls read out of what they print: for models and servers that have no tool calling of their own. A catalog says it for each model.";
+    mode: Mode, "mode", "MODE", Some("emulate"),
+        "Whose hands act: emulate (calls of tools go to the caller) or loop (the gateway runs its own tools and answers when the model is done). A tenant's configuration, a route and a request may say another.";
+    agent_steps: u32, "agent-steps", "COUNT", Some("20"),
+        "How often a run asks its model at most, in mode loop. A request may want fewer.";
+    agent_timeout: Duration, "agent-timeout", "DURATION", Some("5m"),
+        "The longest a run may take, in mode loop; no longer than the request timeout.";
+    agent_repetitions: u32, "agent-repetitions", "COUNT", Some("3"),
+        "How often the same call of a tool may have the same result; then the run ends.";
     moderation_model: Option<String>, "moderation-model", "NAME", None,
         "The upstream's model for moderations that name none. Unset, all are answered by a word list of the gateway's own.";
     prices: Prices, "prices", "JSON", Some("{}"),
@@ -260,19 +269,6 @@ impl Settings {
                 "DORMOUSE_CONVERSATION_COMPACT_AT must be at most 100",
             );
         }
-        for (name, count) in [
-            ("DORMOUSE_WORKERS", self.workers),
-            ("DORMOUSE_MODELS_MAX", self.models_max),
-            ("DORMOUSE_MAX_OUTPUT_TOKENS", Some(self.max_output_tokens)),
-            ("DORMOUSE_RATE_LIMIT_REQUESTS", self.rate_limit_requests),
-            ("DORMOUSE_RATE_LIMIT_TOKENS", self.rate_limit_tokens),
-            ("DORMOUSE_SANDBOX_PROCESSES", Some(self.sandbox_processes)),
-            ("DORMOUSE_SANDBOX_RUNS", self.sandbox_runs),
-        ] {
-            if count == Some(0) {
-                return Err(Error::invalid(name, format!("{name} must be at least 1")));
-            }
-        }
         if self.api_key.as_ref().is_some_and(|key| key.expose().len() < 16) {
             return wrong("DORMOUSE_API_KEY", "DORMOUSE_API_KEY must have at least 16 characters");
         }
@@ -297,9 +293,30 @@ impl Settings {
                 "DORMOUSE_WEB_SEARCH_KEY must be set for brave",
             );
         }
+        self.check_counts()?;
         source::check(&self)?;
         sandbox::check(&self)?;
         Ok(self)
+    }
+
+    /// Refuses counts of nothing.
+    fn check_counts(&self) -> Result<()> {
+        for (name, count) in [
+            ("DORMOUSE_WORKERS", self.workers),
+            ("DORMOUSE_MODELS_MAX", self.models_max),
+            ("DORMOUSE_MAX_OUTPUT_TOKENS", Some(self.max_output_tokens)),
+            ("DORMOUSE_AGENT_STEPS", Some(self.agent_steps)),
+            ("DORMOUSE_AGENT_REPETITIONS", Some(self.agent_repetitions)),
+            ("DORMOUSE_RATE_LIMIT_REQUESTS", self.rate_limit_requests),
+            ("DORMOUSE_RATE_LIMIT_TOKENS", self.rate_limit_tokens),
+            ("DORMOUSE_SANDBOX_PROCESSES", Some(self.sandbox_processes)),
+            ("DORMOUSE_SANDBOX_RUNS", self.sandbox_runs),
+        ] {
+            if count == Some(0) {
+                return Err(Error::invalid(name, format!("{name} must be at least 1")));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 //! Names follow the OpenTelemetry semantic conventions 1.37 (`gen_ai.*`, status Development; `http.server.*`), written as
 //! Prometheus writes them; what no convention has begins with `dormouse_`.
 
+mod agents;
 mod labels;
 mod prompts;
 mod sleepers;
@@ -10,6 +11,7 @@ mod tools;
 
 use std::{sync::Arc, time::Duration};
 
+use agents::Agents;
 use labels::{ErrorLabels, HttpLabels, Names, OperationLabels, TokenLabels};
 use prometheus_client::{
     encoding::text::encode,
@@ -50,6 +52,7 @@ pub struct Metrics {
     sleepers: Sleepers,
     prompts: Prompts,
     tools: Tools,
+    agents: Agents,
 }
 
 impl Metrics {
@@ -72,6 +75,7 @@ impl Metrics {
             sleepers: Sleepers::default(),
             prompts: Prompts::default(),
             tools: Tools::default(),
+            agents: Agents::default(),
         };
         metrics.workers.set(i64::try_from(workers).unwrap_or(i64::MAX));
         let mut registry = Registry::default();
@@ -127,6 +131,7 @@ impl Metrics {
         self.sleepers.register(registry);
         self.prompts.register(registry);
         self.tools.register(registry);
+        self.agents.register(registry);
     }
 
     /// Counts a finished call.
@@ -173,6 +178,11 @@ impl Metrics {
     /// Counts a call of a tool, and how long it took.
     pub fn tool_called(&self, tool: &str, took: Duration, failed: bool) {
         self.tools.called(tool, took, failed);
+    }
+
+    /// Counts a run that ended so, after so many answers of its model.
+    pub fn agent_ended(&self, ending: &'static str, steps: u32) {
+        self.agents.ended(ending, steps);
     }
 
     /// Says how the servers of this machine's models are, and what happened to them so far.

@@ -39,6 +39,13 @@ impl Draft {
         self
     }
 
+    /// The same, for a call that is a step of this run.
+    #[must_use]
+    pub fn in_run(mut self, run: impl Into<String>, step: u32) -> Self {
+        (self.terms.run, self.terms.step) = (Some(run.into()), Some(step));
+        self
+    }
+
     /// The same, for a call that belongs to this conversation.
     #[must_use]
     pub fn in_conversation(mut self, id: impl Into<String>) -> Self {
@@ -91,6 +98,8 @@ impl Hold {
             cost: NanoDollars::default(),
             correlation_id: self.terms.correlation_id.clone(),
             conversation: self.terms.conversation.clone(),
+            run: self.terms.run.clone(),
+            step: self.terms.step,
         }
     }
 
@@ -120,4 +129,8 @@ pub(super) struct Terms {
     pub(super) correlation_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) conversation: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) run: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) step: Option<u32>,
 }

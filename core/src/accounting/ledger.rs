@@ -146,6 +146,8 @@ impl Ledger {
             amount: if caller.budget.is_some() { amount } else { NanoDollars::default() },
             correlation_id,
             conversation: None,
+            run: None,
+            step: None,
         };
         Draft { id: format!("{:012x}-{random}", until.0), until, terms, taking: None }
     }

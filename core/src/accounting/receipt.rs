@@ -42,6 +42,12 @@ pub struct Receipt {
     /// The id of the conversation that the call belongs to, if that is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<String>,
+    /// The id of the run that the call is a step of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// How often the model was asked before in that run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<u32>,
 }
 
 /// How a call ended.

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::{Call, Ending, Limits, Ran, Said, Step, done};
 use crate::chat::{FinishReason, Message, Part, Role};
 
+/// What stands in the place of a result that there will be none of.
+pub(super) const NOT_RUN: &str = "The call was not run.";
+
 /// What is settled when a run begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
@@ -102,6 +105,28 @@ impl Agent {
                 messages.push(Message::text(Role::User, done::nudge(turn.said.emulated)));
             }
         }
+        messages
+    }
+
+    /// What is kept of the run as a turn of a conversation that ended so: what the model was told and said, with
+    /// a result for every call of ours, and the final answer as the caller was told it.
+    pub fn turn(&self, ending: Ending) -> Vec<Message> {
+        let mut messages = self.messages();
+        if let (Some(turn), Some(last)) = (self.turns().last(), messages.last_mut()) {
+            if ending == Ending::Done && turn.said.emulated {
+                let answer = done::answer(&turn.said.text());
+                last.parts.retain(|part| !matches!(part, Part::Text { .. }));
+                last.parts.push(Part::Text { text: answer, cache: None });
+            }
+            let is_open =
+                |call: &Call| self.runs(&call.name) && !turn.ran.contains_key(&call.index);
+            let unrun = turn.said.calls().into_iter().filter(is_open).map(|call| {
+                let parts = vec![Part::Text { text: NOT_RUN.to_owned(), cache: None }];
+                result(&call, &Ran { call: call.index, parts, is_error: true })
+            });
+            messages.extend(unrun);
+        }
+        messages.extend(ending.words().map(|words| Message::text(Role::Assistant, words)));
         messages
     }
 

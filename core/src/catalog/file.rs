@@ -16,7 +16,7 @@ use super::{
     read::{Read, Reading, Word},
     route::Protocol,
     shape::object,
-    tenant::{TenantName, TenantValues},
+    tenant::{Hands, TenantName, TenantValues},
     tool::{About, InputSchema, ToolMethod, ToolName, ToolUrl},
     tree::{Node, Value},
 };
@@ -196,6 +196,8 @@ object! {
         required protocol: Protocol,
         /// The model of requests that name none.
         optional default_model: ModelName,
+        /// Whose hands act: `emulate` (calls of tools go to the caller) or `loop` (the gateway runs its own).
+        optional mode: Hands,
         /// What names mean here, by pattern, before anything else; the first that matches counts.
         optional models: Meanings,
     }

@@ -3,6 +3,7 @@
 use http::Method;
 
 use super::{pattern::Pattern, shape::words};
+use crate::agent::Mode;
 
 /// What holds for requests that come in one way.
 #[derive(Clone, Debug)]
@@ -12,6 +13,8 @@ pub struct Route {
     pub protocol: Protocol,
     /// The model of requests that name none.
     pub default_model: Option<String>,
+    /// Whose hands act, for requests that do not say it.
+    pub mode: Option<Mode>,
     /// What names stand for here, before anything else: the first that matches.
     pub(super) models: Vec<(Pattern, String)>,
 }

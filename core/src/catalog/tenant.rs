@@ -10,6 +10,7 @@ use super::{
     tree::{Node, Value},
 };
 use crate::{
+    agent::Mode,
     keys::is_tenant,
     settings,
     tenant::{KEYS, Key, Kind, Layer},
@@ -85,6 +86,20 @@ impl Word for ToolPattern {
     }
 }
 
+/// Whose hands act.
+#[derive(Default)]
+pub(super) struct Hands(pub(super) Mode);
+
+impl Word for Hands {
+    fn parse(text: &str) -> Result<Self, String> {
+        Mode::parse(text).map(Self)
+    }
+
+    fn pattern() -> Option<&'static str> {
+        Some("^(emulate|loop)$")
+    }
+}
+
 /// Values of keys that are not read-only.
 #[derive(Default)]
 pub(super) struct TenantValues(pub(super) Layer);
@@ -100,6 +115,7 @@ impl TenantValues {
                 Kind::Time => fields.optional::<Span>(key.name).map(|it| it.0.into()),
                 Kind::Percent => fields.optional::<Share>(key.name).map(|it| it.0.into()),
                 Kind::Tools => fields.optional::<Patterns>(key.name).map(|it| it.0.into()),
+                Kind::Mode => fields.optional::<Hands>(key.name).map(|it| it.0.as_str().into()),
             };
             let Some(value) = value else { continue };
             // What could not be read left its default behind, and a note.
@@ -122,6 +138,7 @@ impl TenantValues {
                 Kind::Time => object.add::<Span>(key.name, about, false),
                 Kind::Percent => object.add::<Share>(key.name, about, false),
                 Kind::Tools => object.add::<Patterns>(key.name, about, false),
+                Kind::Mode => object.add::<Hands>(key.name, about, false),
             }
         }
     }

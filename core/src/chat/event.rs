@@ -5,7 +5,7 @@ use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Dialect, Extensions, Signature, Usage};
+use super::{Dialect, Extensions, Part, Signature, Usage};
 use crate::Result;
 
 /// The pieces of one answer, in order. An error ends the stream.
@@ -113,6 +113,22 @@ pub enum PartKind {
         name: String,
         /// The tool takes free text instead of a JSON object.
         custom: bool,
+    },
+    /// A tool call that the gateway answers itself: its result is a later part of the same choice.
+    OwnCall {
+        /// Its id, which no other part of the answer has.
+        id: String,
+        /// The tool's name.
+        name: String,
+    },
+    /// What the tool of an [`OwnCall`](Self::OwnCall) answered. It has no deltas.
+    ToolResult {
+        /// The id of the call.
+        call_id: String,
+        /// The result.
+        parts: Vec<Part>,
+        /// Whether the tool failed.
+        is_error: bool,
     },
     /// A part that only one dialect has (what the provider's own tools did). It has no deltas.
     Other {

@@ -6,7 +6,8 @@
 //! 4. `Finish` comes once per choice, with no part open; nothing of that choice follows it.
 //! 5. `Usage` and `Extension` may come anywhere after `Start`, an `Extension` even behind the `Finish` of
 //!    its choice.
-//! 6. The answer is complete when at least one choice was mentioned and every one is finished.
+//! 6. Each `OwnCall` has an id of its own, and one `ToolResult` behind it before its choice is finished.
+//! 7. The answer is complete when at least one choice was mentioned and every one is finished.
 
 use std::{collections::BTreeMap, error::Error, fmt};
 
@@ -24,6 +25,8 @@ struct Progress {
     parts: u32,
     open: Option<Open>,
     finished: bool,
+    /// The calls of the gateway's own tools, and whether each has its result.
+    calls: BTreeMap<String, bool>,
 }
 
 #[derive(Clone, Debug)]
@@ -92,6 +95,20 @@ impl Progress {
         if index != self.parts {
             return Err(Violation("part indices with a gap"));
         }
+        let broken = match kind {
+            PartKind::OwnCall { id, .. } => {
+                let taken = self.calls.insert(id.clone(), false).is_some();
+                taken.then_some("two calls with one id")
+            }
+            PartKind::ToolResult { call_id, .. } => {
+                let due = self.calls.insert(call_id.clone(), true) == Some(false);
+                (!due).then_some("a result without its call")
+            }
+            _ => None,
+        };
+        if let Some(rule) = broken {
+            return Err(Violation(rule));
+        }
         self.parts += 1;
         self.open = Some(Open { index, kind: kind.clone(), signed: false });
         Ok(())
@@ -107,7 +124,7 @@ impl Progress {
             (PartKind::Text, Delta::Text(_))
             | (PartKind::Reasoning, Delta::Reasoning(_))
             | (PartKind::Refusal, Delta::Refusal(_))
-            | (PartKind::ToolCall { .. }, Delta::Arguments(_)) => {}
+            | (PartKind::ToolCall { .. } | PartKind::OwnCall { .. }, Delta::Arguments(_)) => {}
             _ => return Err(Violation("a delta of another kind than its part")),
         }
         Ok(())
@@ -123,6 +140,9 @@ impl Progress {
         self.unfinished()?;
         if self.open.is_some() {
             return Err(Violation("a finish while a part is open"));
+        }
+        if self.calls.values().any(|answered| !answered) {
+            return Err(Violation("a finish before the result of a call"));
         }
         self.finished = true;
         Ok(())

@@ -1,5 +1,7 @@
 //! Messages and the parts they are made of.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -109,6 +111,45 @@ pub enum Part {
         /// The part as it was sent.
         value: Value,
     },
+}
+
+/// The calls among the parts of an answer that the gateway has answered itself: their results are there too.
+pub(crate) fn own_calls(parts: &[Part]) -> BTreeSet<&str> {
+    let answered = parts.iter().filter_map(|part| match part {
+        Part::ToolResult { call_id, .. } => Some(call_id.as_str()),
+        _ => None,
+    });
+    answered.collect()
+}
+
+/// An answer in which tools were run, as the messages that a model reads: results are messages of their own.
+pub(crate) fn unfolded(message: Message) -> Vec<Message> {
+    let is_result = |part: &Part| matches!(part, Part::ToolResult { .. });
+    if message.role != Role::Assistant || !message.parts.iter().any(is_result) {
+        return vec![message];
+    }
+    let mut messages: Vec<Message> = Vec::new();
+    for part in message.parts {
+        let role = if is_result(&part) { Role::Tool } else { Role::Assistant };
+        match messages.last_mut() {
+            Some(last) if last.role == role => last.parts.push(part),
+            _ => messages.push(Message { parts: vec![part], ..Message::text(role, "") }),
+        }
+    }
+    if let Some(last) = messages.last_mut() {
+        last.extensions = message.extensions;
+    }
+    messages
+}
+
+/// What a result says in plain text.
+pub(crate) fn told(result: &[Part]) -> String {
+    let texts = result.iter().map(|part| match part {
+        Part::Text { text, .. } | Part::Refusal { text } => text.as_str(),
+        Part::Image(_) => "[picture]",
+        _ => "",
+    });
+    texts.collect()
 }
 
 /// What goes in front of a failed tool's result where only its text can say that it failed; nothing if it

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{CacheHint, Message};
-use crate::operation::Operation;
+use crate::{agent::Options, operation::Operation};
 
 /// A wire format. Two parties that speak the same one can exchange bytes unchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -82,6 +82,8 @@ pub struct Request {
     pub end_user: Option<String>,
     /// Labels of the caller's own.
     pub metadata: Map<String, Value>,
+    /// What it says of the gateway's own tools.
+    pub agent: Options,
     /// Request fields that the vocabulary does not know.
     pub extensions: Extensions,
     /// Headers of the request that a provider of the same dialect is to see (`anthropic-beta`).

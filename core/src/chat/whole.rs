@@ -105,6 +105,12 @@ impl Part {
             PartKind::ToolCall { id, name, custom } => {
                 Self::ToolCall { id, name, arguments: String::new(), custom }
             }
+            PartKind::OwnCall { id, name } => {
+                Self::ToolCall { id, name, arguments: String::new(), custom: false }
+            }
+            PartKind::ToolResult { call_id, parts, is_error } => {
+                Self::ToolResult { call_id, parts, is_error, cache: None }
+            }
             PartKind::Other { dialect, value } => Self::Other { dialect, value },
         }
     }

@@ -259,7 +259,7 @@ impl Conversations {
         self.records.page(tenant, PIECES, page).await
     }
 
-    async fn commit(&self, tenant: &str, writes: Vec<Write>) -> Result<Outcome> {
+    pub(crate) async fn commit(&self, tenant: &str, writes: Vec<Write>) -> Result<Outcome> {
         self.records.commit(Commit::new(tenant, writes)).await
     }
 

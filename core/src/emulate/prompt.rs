@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::{
+    agent::done,
     chat::{Message, Part, Request, Role, Tool, ToolChoice},
     parse,
 };
@@ -32,8 +33,11 @@ const SEVERAL: &str =
 ///
 /// The tools go to the end of the first instructions, the same for every turn. What is asked of this
 /// turn alone (`tool_choice`) goes to the very end, so that it costs a prompt cache nothing.
-pub(super) fn describe(request: &Request, messages: &mut Vec<Message>) {
-    let tools = text(request);
+pub(super) fn describe(request: &Request, in_loop: bool, messages: &mut Vec<Message>) {
+    let mut tools = text(request);
+    if in_loop {
+        tools.push_str(&done::instruction(&request.tools));
+    }
     match messages.first_mut() {
         Some(first) if matches!(first.role, Role::System | Role::Developer) => {
             append(&mut first.parts, &tools);

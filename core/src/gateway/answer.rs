@@ -44,6 +44,8 @@ pub(super) struct Terms<'a> {
     /// The output limit to enforce.
     pub(super) cap: Option<u32>,
     pub(super) deadline: &'a Deadline,
+    /// Whether a model that is told of tools in words is to say when it is done.
+    pub(super) in_loop: bool,
     /// What is done about tools beside asking for them.
     pub(super) tools: Tools<'a>,
 }

@@ -26,7 +26,7 @@ use crate::{
         window::Weight,
     },
     keys::Caller,
-    ports::{Timestamp, Version, Write},
+    ports::{Outcome, Timestamp, Version, Write},
 };
 
 /// A conversation to which a call belongs that is being answered.
@@ -101,6 +101,18 @@ impl Conversing {
             Purpose::Answer { context, .. } => *context,
             Purpose::Summary { .. } => None,
         }
+    }
+
+    /// Gives the claim back, in a commit of its own.
+    async fn give_back(&self, gateway: &Gateway) -> Result<()> {
+        let writes = self.opened().release()?;
+        match gateway.conversations.commit(&self.tenant, writes).await? {
+            Outcome::Applied(versions) => self.opened().released(&versions),
+            Outcome::Refused { .. } => {
+                tracing::warn!("a claim was not given back: its conversation was changed");
+            }
+        }
+        Ok(())
     }
 
     /// The conversation that was made of it.

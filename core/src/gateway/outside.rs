@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::{
+    agent::Run,
     catalog::Route,
     chat::{ChunkStream, Source},
     conversation::Opened,
@@ -62,6 +63,8 @@ pub struct Origin {
     pub conversing: Option<Opened>,
     /// What the answer will say about itself. Without it, no answer is kept.
     pub opening: Option<Opening>,
+    /// The run that the answer goes on with, or is to be known as. Without it, one begins where the mode says so.
+    pub agent: Option<Run>,
 }
 
 /// An answer that has begun.
@@ -70,6 +73,8 @@ pub struct Answer {
     pub receipt: String,
     /// The model that was asked.
     pub model: String,
+    /// The id of the run, where the gateway runs the tools.
+    pub run: Option<String>,
     /// The id of the kept conversation that it belongs to.
     pub conversation: Option<String>,
     /// How many tokens of it the model is shown, and how that is known, where it had to be measured.

@@ -46,6 +46,8 @@ pub(super) struct Claim {
     pub(super) requests: u32,
     /// How many tokens it is estimated to use.
     pub(super) tokens: u64,
+    /// The run that the call is a part of, and its place in it.
+    pub(super) run: Option<(String, u32)>,
 }
 
 impl Claim {
@@ -76,6 +78,7 @@ impl Claim {
             correlation_id,
             limits: Limits::default(),
             requests: 0,
+            run: None,
             tokens: text_bytes.div_ceil(BYTES_PER_TOKEN).saturating_add(output_tokens),
         }
     }
@@ -136,5 +139,9 @@ async fn draft(gateway: &Gateway, caller: &Caller, claim: &Claim) -> Result<Draf
     let taking = ledger.rates().take(caller, *limits, *requests, *tokens).await?;
     let id = claim.correlation_id.clone();
     let draft = ledger.draft(caller, (*operation, provider, model), *amount, id);
-    Ok(draft.metered(taking))
+    let draft = draft.metered(taking);
+    Ok(match &claim.run {
+        Some((run, step)) => draft.in_run(run, *step),
+        None => draft,
+    })
 }

@@ -93,6 +93,11 @@ impl Settlement {
         self.hold.as_ref().map(Hold::receipt)
     }
 
+    /// Takes what is heard of the answer: the call is booked without its conversation, which stays claimed.
+    pub(super) fn unheard(&mut self) -> Option<Heard> {
+        self.heard.take()
+    }
+
     /// The call begins to wait for its model to wake.
     pub(super) fn waits(&mut self) {
         self.wake.get_or_insert_default().since = Some(self.gateway.host().elapsed());
@@ -231,7 +236,7 @@ fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn illegal(violation: Violation) -> Error {
+pub(super) fn illegal(violation: Violation) -> Error {
     Error::new(Code::Internal, "the answer broke the grammar of events").caused_by(violation)
 }
 

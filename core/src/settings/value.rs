@@ -6,6 +6,7 @@ use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
 use crate::{
+    agent::Mode,
     catalog::{Api, AuthStyle},
     money::{Dollars, Price},
     tools::{Allowed, SearchEngine},
@@ -96,6 +97,12 @@ impl Prices {
 impl Value for String {
     fn parse(text: Option<&str>) -> Result<Self, String> {
         text.map(str::to_owned).ok_or_else(|| "a value is required".to_owned())
+    }
+}
+
+impl Value for Mode {
+    fn parse(text: Option<&str>) -> Result<Self, String> {
+        Self::parse(text.unwrap_or_default())
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json};
 use super::value::{AtLeast, Kind, Percent, Value};
 use crate::{
     Code, Error, Result,
+    agent::Mode,
     near::did_you_mean,
     rates::Limits,
     settings::{Settings, Size},
@@ -78,6 +79,12 @@ macro_rules! keys {
 keys! {
     default_model: Option<String>, read_only: false, |settings| settings.default_model.clone(),
         "The model of requests that name none.";
+    mode: Mode, read_only: false, |settings| settings.mode,
+        "Whose hands act: emulate (calls of tools go to the caller) or loop (the gateway runs its own tools).";
+    agent_steps: AtLeast<1>, read_only: false, |settings| AtLeast(settings.agent_steps),
+        "How often a run asks its model at most.";
+    agent_timeout: Duration, read_only: false, |settings| settings.agent_timeout,
+        "The longest a run may take; no longer than the request timeout.";
     max_output_tokens: u32, read_only: false, |settings| settings.max_output_tokens,
         "The output limit of a request that names none, where its model has a price and its key a budget.";
     rate_limit_requests: Option<u32>, read_only: false, |settings| settings.rate_limit_requests,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use crate::{
+    agent::Mode,
     settings::{self, Size},
     tools::Allowed,
 };
@@ -21,6 +22,8 @@ pub enum Kind {
     Count,
     /// A time such as `"500ms"`, `"10s"`, `"5m"` or `"90d"`.
     Time,
+    /// Whose hands act: `emulate` or `loop`.
+    Mode,
     /// A share in percent: a whole number from 0 to 100.
     Percent,
     /// A list of patterns of tools: `["*", "!web_*"]`.
@@ -115,6 +118,18 @@ fn within(json: &Json, least: u32, most: u32) -> Result<u32, String> {
     let number = json.as_u64().and_then(|number| u32::try_from(number).ok());
     let wanted = || format!("must be a whole number from {least} to {most}");
     number.filter(|number| (least..=most).contains(number)).ok_or_else(wanted)
+}
+
+impl Value for Mode {
+    const KIND: Kind = Kind::Mode;
+
+    fn read(json: &Json) -> Result<Self, String> {
+        Self::parse(json.as_str().unwrap_or_default())
+    }
+
+    fn show(&self) -> Json {
+        self.as_str().into()
+    }
 }
 
 impl Value for Duration {

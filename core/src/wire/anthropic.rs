@@ -18,6 +18,7 @@ mod encoder;
 mod error;
 mod message;
 mod outgoing;
+mod own;
 mod reader;
 mod request;
 mod stop;

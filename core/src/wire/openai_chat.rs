@@ -20,6 +20,7 @@ mod message;
 mod outgoing;
 mod part;
 mod request;
+mod step;
 mod template;
 mod tool;
 mod turn;
@@ -69,6 +70,7 @@ impl Served for OpenAiChat {
             created: opening.created,
             include_usage: request.stream.is_some_and(|options| options.include_usage),
             show_progress: request.extensions.0.get(PROGRESS) == Some(&Value::Bool(true)),
+            show_steps: request.agent.steps,
         }))
     }
 

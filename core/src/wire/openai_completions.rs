@@ -44,6 +44,7 @@ impl Served for OpenAiCompletions {
             include_usage: request.stream.is_some_and(|options| options.include_usage),
             show_progress: request.extensions.0.get(openai_chat::PROGRESS)
                 == Some(&Value::Bool(true)),
+            show_steps: false,
         }))
     }
 

@@ -20,6 +20,7 @@ mod item;
 mod keeping;
 mod name;
 mod outgoing;
+mod own;
 mod piece;
 mod reader;
 mod request;

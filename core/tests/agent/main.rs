@@ -1,4 +1,11 @@
 //! The agent loop.
 #![cfg(test)]
 
+mod bench;
+mod conversations;
+mod dialects;
+mod endings;
+mod money;
 mod replay;
+mod resuming;
+mod steps;

@@ -87,7 +87,8 @@ fn quiet() -> Arc<Scripted> {
 
 fn bench(sandbox: Option<Arc<Scripted>>) -> Bench {
     let sandbox = sandbox.map(|it| it as Arc<dyn Sandbox>);
-    let code = [RunCode::bash, RunCode::python].map(|tool| tool(sandbox.clone(), Limits::default()));
+    let code =
+        [RunCode::bash, RunCode::python].map(|tool| tool(sandbox.clone(), Limits::default()));
     let code = code.map(|tool| Arc::new(tool) as Arc<dyn Tool>);
     let files = TaskFiles::all(sandbox.as_ref()).map(|tool| Arc::new(tool) as Arc<dyn Tool>);
     Bench::of(vec![Arc::new(Fixed(code.into_iter().chain(files).collect()))])

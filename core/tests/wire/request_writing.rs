@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use dormouse_core::{
+    agent::Options,
     chat::{
         CacheHint, Dialect, Extensions, Image, Message, OutputFormat, Part, ReasoningOptions,
         Request, Role, Sampling, Signature, StreamOptions, Tool, ToolChoice,
@@ -340,6 +341,7 @@ fn request() -> impl Strategy<Value = Request> {
                 stream: stream.then_some(StreamOptions { include_usage: true }),
                 end_user: end_user.clone(),
                 metadata: end_user.map(|it| Map::from_iter([(it, "v".into())])).unwrap_or_default(),
+                agent: Options::default(),
                 extensions: odd.map(|odd| extensions("odd", odd)).unwrap_or_default(),
                 headers: http::HeaderMap::new(),
                 original: None,

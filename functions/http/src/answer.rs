@@ -52,6 +52,7 @@ pub(crate) async fn answer(
     let format = format(dialect)?;
     let body = body::read(&gateway, body).await?;
     let mut request = format.decode_request(&headers, &body)?;
+    session::hands(&headers, &mut request)?;
     let conversing = match session::address(&headers, &mut request)? {
         Some(address) => gateway.converse(&caller, &address).await?,
         None => None,
@@ -91,6 +92,7 @@ pub(crate) async fn respond(
         route,
         conversing,
         opening: Some(opening),
+        agent: None,
     };
     if request.stream.is_some() {
         streamed((gateway, caller), request, origin, (encoder, kept)).await
@@ -136,6 +138,7 @@ async fn streamed(
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     if let Some(begun) = &begun {
         name_receipt(&mut response, &begun.receipt);
+        session::name_run(response.headers_mut(), begun.run.as_deref());
         session::measure(response.headers_mut(), begun.context);
     }
     let conversation = begun.map_or(kept, |begun| begun.conversation);
@@ -156,6 +159,7 @@ async fn whole(mut answer: Answer, mut encoder: Box<dyn Encode>) -> Result<Respo
     let body = body.unwrap_or_else(|| encoder.whole(&whole));
     let mut response = json(body, Some(&answer.receipt));
     session::name(response.headers_mut(), answer.conversation.as_deref());
+    session::name_run(response.headers_mut(), answer.run.as_deref());
     session::measure(response.headers_mut(), answer.context);
     Ok(response)
 }

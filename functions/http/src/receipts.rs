@@ -69,5 +69,7 @@ fn describe(receipt: &Receipt) -> Value {
         "cost": receipt.cost.to_string(),
         "correlation_id": receipt.correlation_id,
         "conversation": receipt.conversation,
+        "run": receipt.run,
+        "step": receipt.step,
     })
 }

@@ -8,6 +8,7 @@
 use axum::{Json, extract::State};
 use dormouse_core::{
     Error, Result,
+    agent::Mode,
     chat::{Dialect, Request, Source},
     conversation::Address,
     gateway::Gateway,
@@ -30,6 +31,10 @@ const CLAUDE_CODE_AGENT: HeaderName = HeaderName::from_static("x-claude-code-age
 /// Codex's names of a conversation. A subagent has a thread of its own in the session of its parent.
 const CODEX: [HeaderName; 2] =
     [HeaderName::from_static("thread-id"), HeaderName::from_static("session-id")];
+/// Names the run of an answer for which the gateway ran tools.
+const RUN: HeaderName = HeaderName::from_static("x-dormouse-run");
+/// Says whose hands act, for requests whose body does not.
+const MODE: HeaderName = HeaderName::from_static("x-dormouse-mode");
 /// The field of a body by which any client names a conversation to go on with.
 const FIELD: &str = "session_id";
 /// The longest name that an agent's conversation has, in bytes.
@@ -65,6 +70,28 @@ pub(crate) fn address(headers: &HeaderMap, request: &mut Request) -> Result<Opti
         (None, _) => None,
     };
     Ok(agents.filter(|name| name.len() <= MAX_AGENTS_NAME).map(Address::Agent))
+}
+
+/// Takes from the headers whose hands act, where the body does not say it.
+pub(crate) fn hands(headers: &HeaderMap, request: &mut Request) -> Result<()> {
+    let Some(mode) = headers.get(&MODE).filter(|_| request.agent.mode.is_none()) else {
+        return Ok(());
+    };
+    let wrong = |why: &str| Error::invalid(MODE.as_str(), format!("`{MODE}` {why}"));
+    let mode = mode.to_str().map_err(|_| wrong("must be emulate or loop"))?;
+    let mode = Mode::parse(mode.trim()).map_err(|why| wrong(&why))?;
+    if mode == Mode::Loop && request.dialect == Dialect::OpenAiCompletions {
+        return Err(wrong("loop: text completions know no tools"));
+    }
+    request.agent.mode = Some(mode);
+    Ok(())
+}
+
+/// Names the run in a response's headers.
+pub(crate) fn name_run(headers: &mut HeaderMap, id: Option<&str>) {
+    if let Some(value) = id.and_then(|id| HeaderValue::from_str(id).ok()) {
+        headers.insert(RUN, value);
+    }
 }
 
 /// Names the conversation in a response's headers.
@@ -132,6 +159,18 @@ mod tests {
         let found = address(&headers, &mut asked).unwrap();
         assert_eq!(found, Some(Address::Named("z".into())));
         assert_eq!((asked.extensions.0.len(), asked.original), (1, None), "it is not sent on");
+    }
+
+    #[test]
+    fn a_header_says_whose_hands_act_where_the_body_does_not() {
+        let headers = |mode| HeaderMap::from_iter([(MODE, HeaderValue::from_static(mode))]);
+        let mut asked = request(Dialect::OpenAiChat, &json!({}));
+        hands(&headers("loop"), &mut asked).unwrap();
+        assert_eq!(asked.agent.mode, Some(Mode::Loop));
+        hands(&headers("emulate"), &mut asked).unwrap();
+        assert_eq!(asked.agent.mode, Some(Mode::Loop), "that was said already");
+        let error = hands(&headers("lop"), &mut request(Dialect::OpenAiChat, &json!({})));
+        assert_eq!(error.unwrap_err().param(), Some("x-dormouse-mode"));
     }
 
     #[test]

@@ -74,6 +74,8 @@ enum Pending {
 pub(crate) struct Begun {
     /// The id of its receipt.
     pub(crate) receipt: String,
+    /// The id of the run, where the gateway runs the tools.
+    pub(crate) run: Option<String>,
     /// The id of the kept conversation that it belongs to.
     pub(crate) conversation: Option<String>,
     /// How many tokens of it the model is shown.
@@ -93,6 +95,7 @@ pub(crate) async fn begin(
             let answer = answer?;
             let begun = Begun {
                 receipt: answer.receipt.clone(),
+                run: answer.run.clone(),
                 conversation: answer.conversation.clone(),
                 context: answer.context,
             };

@@ -25,8 +25,8 @@ impl Build<'_> {
             let default_model =
                 entry.default_model.map(|name| self.known(name, &here.field("default_model")));
             let models = self.meanings(entry.models.unwrap_or_default(), &here.field("models"));
-            let protocol = entry.protocol;
-            self.catalog.routes.push(Route { reach, protocol, default_model, models });
+            let (protocol, mode) = (entry.protocol, entry.mode.map(|hands| hands.0));
+            self.catalog.routes.push(Route { reach, protocol, default_model, mode, models });
         }
     }
 

@@ -45,6 +45,11 @@ pub(in crate::gateway) trait Ask: Sync {
         false
     }
 
+    /// Whether there are tools that the model may call.
+    fn offers_tools(&self) -> bool {
+        false
+    }
+
     /// Whether the caller is kept alive while it waits.
     fn is_streamed(&self) -> bool {
         false
@@ -92,6 +97,11 @@ impl Ask for Request {
 
     fn forces_tools(&self) -> bool {
         matches!(self.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_)))
+    }
+
+    fn offers_tools(&self) -> bool {
+        let named = self.tools.iter().any(|tool| !tool.name.is_empty());
+        named && self.tool_choice != Some(ToolChoice::None)
     }
 
     fn is_streamed(&self) -> bool {

@@ -27,7 +27,11 @@ pub(super) async fn ask(
     terms: &Terms<'_>,
     host: &Arc<dyn Host>,
 ) -> Result<ChunkStream, Unanswered> {
-    let abilities = Abilities { constraints: constraints(provider), ..Abilities::default() };
+    let abilities = Abilities {
+        constraints: constraints(provider),
+        in_loop: terms.in_loop,
+        ..Abilities::default()
+    };
     let Some(Emulation { request, stage }) = Emulation::new(request, abilities, ids(host)) else {
         return provider.chat(request, model, terms.cap, terms.deadline).await;
     };

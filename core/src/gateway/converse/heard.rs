@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::{Conversing, Purpose};
 use crate::{
     Code, Error, Result,
-    accounting::{Booked, Hold, Outcome, Receipt},
-    chat::{Event, Message, Part, Role, Whole},
+    accounting::{self, Booked, Hold, Receipt},
+    chat::{Event, Message, Part, Role, Usage, Whole},
     conversation::{Addition, Turn, summary, window::bytes},
     gateway::Gateway,
-    ports::Write,
+    ports::{Outcome, Write},
 };
 
 /// What was heard of an answer.
@@ -43,7 +43,7 @@ impl Heard {
         hold: &Hold,
         receipt: &Receipt,
     ) -> Result<()> {
-        let answer = self.answer().filter(|_| receipt.outcome != Outcome::Failed);
+        let answer = self.answer().filter(|_| receipt.outcome != accounting::Outcome::Failed);
         let mut lost = None;
         let added = match answer {
             None => None,
@@ -68,6 +68,48 @@ impl Heard {
             }
         }
         lost.map_or(Ok(()), |error| self.not_kept(error))
+    }
+
+    /// Adds `said`, what came of a run beyond the question, to the conversation in a commit of its own: its calls
+    /// are booked already. `receipt` is the last one, of a call that used `usage`.
+    pub(in crate::gateway) async fn keep(
+        self,
+        gateway: &Gateway,
+        said: Vec<Message>,
+        (receipt, usage): (String, Usage),
+    ) -> Result<()> {
+        let (conversing, conversations) = (&self.conversing, &gateway.conversations);
+        let (tenant, at) = (&conversing.tenant, conversations.now());
+        let Purpose::Answer { asked, system, shown_from, .. } = &conversing.purpose else {
+            return self.release(gateway).await;
+        };
+        let turn = Turn {
+            receipt,
+            at,
+            dialect: conversing.dialect,
+            system: system.clone(),
+            messages: asked.iter().cloned().chain(said).collect(),
+        };
+        let (model, shown_from) = (conversing.model.clone(), *shown_from);
+        let addition = Addition { turn, model, usage, shown_from };
+        let opened = conversing.opened().clone();
+        match conversations.append(tenant, &opened, &addition).await {
+            Ok((writes, _)) => {
+                if let Outcome::Refused { .. } = conversations.commit(tenant, writes).await? {
+                    tracing::warn!("a run is not kept: its conversation was changed");
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.conversing.give_back(gateway).await?;
+                self.not_kept(error)
+            }
+        }
+    }
+
+    /// Gives the conversation back, with nothing added.
+    pub(in crate::gateway) async fn release(self, gateway: &Gateway) -> Result<()> {
+        self.conversing.give_back(gateway).await
     }
 
     /// An answer that cannot be kept is an error to who counts on it.

@@ -3,7 +3,7 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Map, Value, json};
 
-use super::{FREE_INPUT, UNPARSED_INPUT, message};
+use super::{FREE_INPUT, UNPARSED_INPUT, message, own};
 use crate::{
     Result,
     chat::{CacheHint, Dialect, Document, Image, Part, Signature},
@@ -49,7 +49,7 @@ pub(super) fn decode(value: Value, at: &str) -> Result<Part> {
         }
         "tool_use" => tool_use(&mut block, at)?,
         "tool_result" => tool_result(&mut block, at, cache)?,
-        _ => other(block),
+        _ => own::decode(&block).unwrap_or_else(|| other(block)),
     })
 }
 

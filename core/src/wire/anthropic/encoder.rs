@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{error::error_body, stop, usage};
 use crate::{
     Error,
+    agent::FIELD,
     chat::{Chunk, Delta, Dialect, Event, FinishReason, PartKind, Usage, Whole},
     wire::{Encode, object, sse},
 };
@@ -221,12 +222,14 @@ impl AnswerEncoder {
         let mut event = Map::new();
         let mut rest = std::mem::take(&mut self.extensions);
         let managed = rest.shift_remove("context_management");
+        let about = rest.shift_remove(FIELD);
         if let Some(delta) = delta.as_object_mut() {
             delta.extend(rest);
         }
         event.insert("delta".into(), delta);
         event.insert("usage".into(), usage.into());
         event.extend(managed.map(|it| ("context_management".to_owned(), it)));
+        event.extend(about.map(|it| (FIELD.to_owned(), it)));
         object::event(written, "message_delta", |message| message.rest(&event, &[]));
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{ATTRIBUTION, block};
 use crate::{
     Error, Result,
-    chat::{Dialect, Extensions, Message, Part, Role},
+    chat::{Dialect, Extensions, Message, Part, Role, unfolded},
     wire::fields::{join, missing, require},
 };
 
@@ -61,7 +61,15 @@ fn decode(mut wire: Map<String, Value>, at: &str, decoded: &mut Vec<Message>) ->
     let role = require(&mut wire, "role", at)?;
     let content_at = join(at, "content");
     let parts = wire.shift_remove("content").filter(|content| !content.is_null());
-    let parts = content(parts.ok_or_else(|| missing(&content_at))?, &content_at)?;
+    let raw = parts.ok_or_else(|| missing(&content_at))?;
+    let answers = holds_results(&raw);
+    let parts = content(raw, &content_at)?;
+    if role == WireRole::Assistant && !answers {
+        let extensions = Extensions(wire);
+        let said = Message { extensions, ..message(Role::Assistant, parts) };
+        decoded.extend(unfolded(said));
+        return Ok(());
+    }
     let is_result = |part: &Part| matches!(part, Part::ToolResult { .. });
     let (results, rest): (Vec<_>, Vec<_>) = parts.into_iter().partition(is_result);
     let role = match role {
@@ -84,6 +92,12 @@ fn decode(mut wire: Map<String, Value>, at: &str, decoded: &mut Vec<Message>) ->
         last.extensions = Extensions(wire);
     }
     Ok(())
+}
+
+/// Whether there are results of the caller's tools.
+fn holds_results(content: &Value) -> bool {
+    let is_result = |block: &Value| block.get("type").is_some_and(|kind| kind == "tool_result");
+    content.as_array().is_some_and(|blocks| blocks.iter().any(is_result))
 }
 
 fn message(role: Role, parts: Vec<Part>) -> Message {

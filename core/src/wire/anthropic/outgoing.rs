@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{Anthropic, thinking, tool, turn};
 use crate::{
-    Error, Result,
+    Error, Result, agent,
     chat::{Dialect, OutputFormat, Request, ToolChoice},
     wire::{
         Call, Called, Outgoing,
@@ -61,6 +61,7 @@ fn patched(body: &Bytes, request: &Request, outgoing: &Outgoing<'_>) -> Result<B
         !outgoing.model.is_empty() && set(&mut fields, "model", &outgoing.model.into())?;
     let limit = outgoing.limit(request).unwrap_or(DEFAULT_MAX_TOKENS);
     changed |= set(&mut fields, "max_tokens", &limit.into())?;
+    changed |= remove(&mut fields, agent::FIELD);
     if outgoing.stream {
         changed |= set(&mut fields, "stream", &true.into())?;
     } else if fields.get("stream").is_some_and(|stream| stream.get() == "true") {

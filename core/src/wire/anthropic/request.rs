@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{message, thinking, tool};
 use crate::{
     Error, Result,
+    agent::Options,
     chat::{Dialect, Extensions, Original, Request, Sampling, StreamOptions},
     wire::fields,
 };
@@ -67,6 +68,7 @@ const CARRIED: &[(&str, Fits, &str)] = &[
 pub fn decode_request(headers: &HeaderMap, body: &Bytes) -> Result<Request> {
     let mut read: Body = fields::body(body)?;
     refuse_thread(&read.rest)?;
+    let agent = Options::take(&mut read.rest)?;
     check_carried(&mut read.rest)?;
     let messages = message::decode_all(read.system.take(), read.messages.take())?;
     let tools = tool::decode_all(read.tools.take().unwrap_or_default())?;
@@ -97,6 +99,7 @@ pub fn decode_request(headers: &HeaderMap, body: &Bytes) -> Result<Request> {
         stream: read.stream.unwrap_or_default().then_some(StreamOptions { include_usage: true }),
         end_user: fields::take(&mut metadata, "user_id", "metadata")?,
         metadata,
+        agent,
         extensions: Extensions(read.rest),
         headers: forwarded(headers),
         original: Some(Original { dialect: Dialect::Anthropic, body: body.clone() }),

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use super::{block, stop, usage};
-use crate::chat::{Choice, Dialect, FinishReason, Part, Usage, Whole};
+use super::{block, own, stop, usage};
+use crate::chat::{Choice, Dialect, FinishReason, Part, Usage, Whole, own_calls};
 
 /// Writes an answer as a `message` object that begins with `message`. `blank` is its usage where nobody
 /// counted, without the output.
@@ -13,12 +13,14 @@ pub(super) fn encode(whole: &Whole, mut message: Map<String, Value>, blank: Usag
     let choice = whole.choices.get(&0).unwrap_or(&none);
     let mut said = stop::Said::default();
     let mut content: Vec<Value> = Vec::with_capacity(choice.parts.len());
+    let own = own_calls(&choice.parts);
     for part in &choice.parts {
-        said.call |= matches!(part, Part::ToolCall { .. });
+        let is_own = matches!(part, Part::ToolCall { id, .. } if own.contains(id.as_str()));
+        said.call |= matches!(part, Part::ToolCall { .. }) && !is_own;
         said.refusal |= matches!(part, Part::Refusal { .. });
         let index = content.len();
         let seed = message.get("id").and_then(Value::as_str).unwrap_or_default();
-        content.extend(encode_part(part, seed, index));
+        content.extend(if is_own { encode_own(part) } else { encode_part(part, seed, index) });
     }
     let output: usize = content.iter().map(|block| block.to_string().len()).sum();
     let reason = choice.finish_reason.as_ref().unwrap_or(&FinishReason::Stop);
@@ -39,6 +41,12 @@ pub(super) fn encode(whole: &Whole, mut message: Map<String, Value>, blank: Usag
     Bytes::from(Value::Object(message).to_string())
 }
 
+/// Writes a call that the gateway answered itself.
+fn encode_own(part: &Part) -> Option<Value> {
+    let Part::ToolCall { id, name, arguments, custom } = part else { return None };
+    Some(own::call(id, name, &block::input(arguments, *custom)))
+}
+
 fn encode_part(part: &Part, seed: &str, index: usize) -> Option<Value> {
     match part {
         Part::ToolCall { id, name, arguments, custom } => {
@@ -53,6 +61,9 @@ fn encode_part(part: &Part, seed: &str, index: usize) -> Option<Value> {
             } else {
                 json!({ "type": "thinking", "thinking": text, "signature": proof })
             })
+        }
+        Part::ToolResult { call_id, parts, is_error, .. } => {
+            Some(own::result(call_id, parts, *is_error).into())
         }
         part => block::encode(part),
     }

@@ -6,11 +6,17 @@ use std::{collections::BTreeMap, mem};
 
 use bytes::{Bytes, BytesMut};
 use said::{One, Said};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::{DONE, REASONING, SIGNATURE, error::error_body, usage};
+use super::{
+    DONE, REASONING, SIGNATURE,
+    error::error_body,
+    step::{BETWEEN, Step},
+    usage,
+};
 use crate::{
     Error,
+    agent::FIELD,
     chat::{Chunk, Delta, Dialect, Event, FinishReason, PartKind, Signature, Usage, Whole},
     wire::{Encode, object, sse},
 };
@@ -29,6 +35,8 @@ pub struct EncoderOptions {
     /// Whether the caller asked how far the prompt is read. Others are told in comments, which
     /// programs do not see.
     pub show_progress: bool,
+    /// Whether the caller asked to be told of each step of a run.
+    pub show_steps: bool,
 }
 
 /// Writes an answer: whole, or as chunks, each as one server-sent event, and `[DONE]`.
@@ -56,6 +64,11 @@ struct Spoken {
     /// The open part is a call of the kind that has no id.
     legacy: bool,
     extensions: Map<String, Value>,
+    /// The open part is a call that the gateway answers itself.
+    own: Option<Step>,
+    /// Text was said, and a tool has answered since.
+    said: bool,
+    paused: bool,
 }
 
 impl AnswerEncoder {
@@ -103,6 +116,11 @@ impl AnswerEncoder {
             }
             Event::PartStart { choice, kind, .. } => self.part(*choice, kind, written),
             Event::PartDelta { choice, delta, .. } => {
+                let own = self.choices.get_mut(choice).and_then(|spoken| spoken.own.as_mut());
+                if let Some(step) = own {
+                    step.extend(delta);
+                    return;
+                }
                 let said = self.said(*choice, delta);
                 self.write(*choice, &said, None, written);
             }
@@ -118,20 +136,53 @@ impl AnswerEncoder {
                 };
                 there.extend(fields.0.clone());
             }
-            Event::Start { .. } | Event::PartEnd { .. } | Event::Extension { .. } => {}
+            Event::PartEnd { choice, .. } => {
+                let own = self.choices.get_mut(choice).and_then(|spoken| spoken.own.take());
+                self.step(own, written);
+            }
+            Event::Start { .. } | Event::Extension { .. } => {}
         }
     }
 
     fn part(&mut self, choice: u32, kind: &PartKind, written: &mut BytesMut) {
         let content = (*kind == PartKind::Text).then_some("");
         self.introduce(choice, content, written);
-        let PartKind::ToolCall { id, name, .. } = kind else { return };
         let spoken = self.choices.entry(choice).or_default();
+        let (id, name) = match kind {
+            PartKind::ToolCall { id, name, .. } => (id, name),
+            PartKind::OwnCall { id, name } => {
+                spoken.own = Some(Step::call(id, name));
+                return;
+            }
+            PartKind::ToolResult { call_id, parts, is_error } => {
+                spoken.paused = spoken.said;
+                self.step(Some(Step::result(call_id, parts, *is_error)), written);
+                return;
+            }
+            PartKind::Text => {
+                let resumes = mem::take(&mut spoken.paused);
+                spoken.said = true;
+                if resumes {
+                    let said = Said::Words { field: "content", text: BETWEEN };
+                    self.write(choice, &said, None, written);
+                }
+                return;
+            }
+            _ => return,
+        };
         spoken.legacy = id.is_empty();
         spoken.calls += u32::from(!spoken.legacy);
         let said =
             Said::Call { index: spoken.call(), id: Some(id), name: Some(name), arguments: "" };
         self.write(choice, &said, None, written);
+    }
+
+    /// Tells a step of a run, in a chunk of its own.
+    fn step(&mut self, step: Option<Step>, written: &mut BytesMut) {
+        if let Some(step) = step.filter(|_| self.options.show_steps) {
+            self.extensions.insert(FIELD.into(), json!({ "step": step.value() }));
+            self.object(written, None, |_| {});
+        }
     }
 
     fn said<'a>(&self, choice: u32, delta: &'a Delta) -> Said<'a> {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, value::RawValue};
 
 use super::{PROGRESS, format, tool, turn};
 use crate::{
-    Result,
+    Result, agent,
     chat::{Dialect, Request},
     wire::{
         Outgoing,
@@ -67,6 +67,7 @@ pub(in crate::wire) fn patched(
     if let Some(slot) = outgoing.slot {
         changed |= set(&mut fields, SLOT, &slot.into())?;
     }
+    changed |= remove(&mut fields, agent::FIELD);
     if outgoing.stream {
         changed |= set(&mut fields, "stream", &true.into())?;
         if asks_progress(outgoing) && fields.get(PROGRESS).is_none() {

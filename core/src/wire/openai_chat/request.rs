@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::{format, message, tool};
 use crate::{
     Error, Result,
+    agent::Options,
     chat::{Dialect, Extensions, Original, ReasoningOptions, Request, Sampling, StreamOptions},
     wire::fields,
 };
@@ -84,6 +85,7 @@ pub fn decode_request(body: &Bytes) -> Result<Request> {
     let tool_choice = tool::decode_choice(read.tool_choice.take(), &tools)?;
     let max_output_tokens = max_output_tokens(&read)?;
     let stream = stream_options(read.stream, read.stream_options.take(), &mut read.rest)?;
+    let agent = Options::take(&mut read.rest)?;
     check_carried(&mut read.rest)?;
     let output_format = format::decode(read.response_format.take(), &mut read.rest)?;
     let sampling = sampling(&mut read)?;
@@ -104,6 +106,7 @@ pub fn decode_request(body: &Bytes) -> Result<Request> {
         stream,
         end_user: read.user,
         metadata: read.metadata,
+        agent,
         extensions: Extensions(read.rest),
         headers: HeaderMap::new(),
         original: Some(Original { dialect: Dialect::OpenAiChat, body: body.clone() }),

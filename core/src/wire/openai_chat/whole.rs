@@ -6,9 +6,13 @@ use serde_json::{Map, Value, json};
 use super::{
     MESSAGE, REASONING, SIGNATURE, call,
     encoder::{EncoderOptions, finish_reason},
+    step::{self, BETWEEN},
     usage,
 };
-use crate::chat::{Choice, Dialect, Part, Whole};
+use crate::{
+    agent,
+    chat::{Choice, Dialect, Part, Whole, own_calls},
+};
 
 /// Writes a whole answer as a `chat.completion` object.
 pub(super) fn encode(whole: &Whole, options: &EncoderOptions) -> Bytes {
@@ -26,6 +30,14 @@ pub(super) fn encode(whole: &Whole, options: &EncoderOptions) -> Bytes {
     }
     if own {
         fill(&mut object, whole.extensions.0.clone());
+    }
+    if let Some(choice) = whole.choices.get(&0).filter(|_| options.show_steps) {
+        let calls = own_calls(&choice.parts);
+        let steps = step::all(&choice.parts, |id| calls.contains(id));
+        let about = object.entry(agent::FIELD).or_insert_with(|| json!({}));
+        if let Some(about) = about.as_object_mut() {
+            about.insert("steps".into(), steps.into());
+        }
     }
     Bytes::from(Value::Object(object).to_string())
 }
@@ -48,9 +60,18 @@ fn encode_choice(index: u32, choice: &Choice, own: bool) -> Value {
 fn message(parts: &[Part]) -> Map<String, Value> {
     let (mut content, mut refusal, mut thoughts) = (None::<String>, None::<String>, None::<String>);
     let (mut signature, mut calls, mut legacy) = (None, Vec::new(), None);
+    let (own, mut paused) = (own_calls(parts), false);
     for part in parts {
         match part {
-            Part::Text { text, .. } => content.get_or_insert_default().push_str(text),
+            Part::Text { text, .. } => {
+                let content = content.get_or_insert_default();
+                if std::mem::take(&mut paused) && !content.is_empty() {
+                    content.push_str(BETWEEN);
+                }
+                content.push_str(text);
+            }
+            Part::ToolResult { .. } => paused = true,
+            Part::ToolCall { id, .. } if own.contains(id.as_str()) => {}
             Part::Refusal { text } => refusal.get_or_insert_default().push_str(text),
             Part::Reasoning { text, signature: signed, .. } => {
                 thoughts.get_or_insert_default().push_str(text);

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Error, Result,
+    agent::{Mode, Options},
     chat::{
         Dialect, Extensions, Message, Original, OutputFormat, Part, ReasoningOptions, Request,
         Role, Sampling,
@@ -63,6 +64,11 @@ pub fn decode_request(body: &Bytes) -> Result<Request> {
         return Err(Error::invalid("prompt", message));
     }
     let stream = stream_options(read.stream, read.stream_options.take(), &mut read.rest)?;
+    let agent = Options::take(&mut read.rest)?;
+    if agent.mode == Some(Mode::Loop) {
+        let message = "`dormouse.mode`: text completions know no tools";
+        return Err(Error::invalid("dormouse.mode", message));
+    }
     let max_output_tokens = read.max_tokens.or(n_predict(read.n_predict)?);
     let sampling = sampling(&mut read)?;
     Ok(Request {
@@ -79,6 +85,7 @@ pub fn decode_request(body: &Bytes) -> Result<Request> {
         stream,
         end_user: read.user.take(),
         metadata: Map::new(),
+        agent,
         extensions: extensions(read),
         headers: HeaderMap::new(),
         original: Some(Original { dialect: Dialect::OpenAiCompletions, body: body.clone() }),

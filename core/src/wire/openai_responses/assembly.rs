@@ -190,8 +190,8 @@ impl Assembly {
                 PartKind::Text => Delta::Text(text),
                 PartKind::Refusal => Delta::Refusal(text),
                 PartKind::Reasoning => Delta::Reasoning(text),
-                PartKind::ToolCall { .. } => Delta::Arguments(text),
-                PartKind::Redacted | PartKind::Other { .. } => return,
+                PartKind::ToolCall { .. } | PartKind::OwnCall { .. } => Delta::Arguments(text),
+                PartKind::Redacted | PartKind::ToolResult { .. } | PartKind::Other { .. } => return,
             };
             out.push(Event::PartDelta { choice: 0, index, delta });
         }

@@ -3,9 +3,12 @@
 //! Every part of the answer is one item of the response. Its events come in one order: the item is added,
 //! then its pieces, then it is done, with all it has become. One event ends the response, on every path.
 
+mod own;
+
 use std::mem;
 
 use bytes::{Bytes, BytesMut};
+use own::OwnCalls;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -18,7 +21,10 @@ use super::{
 };
 use crate::{
     Code, Error,
-    chat::{Chunk, Delta, Dialect, Event, FinishReason, Part, PartKind, Request, Usage, Whole},
+    chat::{
+        Chunk, Delta, Dialect, Event, FinishReason, Part, PartKind, Request, Usage, Whole,
+        own_calls,
+    },
     wire::{
         Encode, Opening,
         object::{self, Object},
@@ -39,6 +45,8 @@ pub struct AnswerEncoder {
     /// The items that are done.
     output: Vec<Value>,
     open: Option<Open>,
+    /// Calls that the gateway answers itself.
+    own: OwnCalls,
     usage: Option<Usage>,
     finish: Option<FinishReason>,
     /// The last event, in the provider's own bytes. It waits until nothing can fail any more.
@@ -59,6 +67,7 @@ impl AnswerEncoder {
             begun: false,
             output: Vec::new(),
             open: None,
+            own: OwnCalls::default(),
             usage: None,
             finish: None,
             held: None,
@@ -76,7 +85,7 @@ impl AnswerEncoder {
     /// The response to a whole answer.
     pub fn respond(&mut self, whole: &Whole) -> Value {
         let reason = whole.choices.get(&0).and_then(|choice| choice.finish_reason.as_ref());
-        self.object(whole, ending(reason))
+        self.object(whole, State::ended(reason))
     }
 
     /// The response to an answer that failed when so much of it had come.
@@ -87,10 +96,16 @@ impl AnswerEncoder {
 
     fn object(&mut self, whole: &Whole, ending: State<'static>) -> Value {
         self.response.started(&whole.model);
+        self.response.about(&whole.extensions);
         let choice = whole.choices.get(&0);
         let parts = choice.map_or(&[] as &[Part], |choice| &choice.parts);
         let last = if ending.status == "completed" { "completed" } else { "incomplete" };
+        let own = own_calls(parts);
         for (index, part) in parts.iter().enumerate() {
+            if let Some(item) = self.own_item(part, parts, &own) {
+                self.output.push(item);
+                continue;
+            }
             let status = if index + 1 == parts.len() { last } else { "completed" };
             let notes = choice.map(|choice| notes(&choice.extensions.0, index)).unwrap_or_default();
             let id = self.item_id(part);
@@ -128,21 +143,26 @@ impl AnswerEncoder {
                 self.response.started(model);
                 self.begin(out);
             }
-            Event::PartStart { choice: 0, kind, .. } => self.part(kind, out),
+            Event::PartStart { choice: 0, kind, .. } => self.own_part(kind, out),
+            Event::PartDelta { choice: 0, delta, .. } if self.own.is_open() => {
+                self.own_delta(delta, out);
+            }
             Event::PartDelta { choice: 0, delta, .. } => self.delta(delta, out),
+            Event::PartEnd { choice: 0, .. } if self.own.is_open() => self.own_end(out),
             Event::PartEnd { choice: 0, .. } => {
                 if let Some(open) = &mut self.open {
                     open.complete = true;
                 }
             }
             Event::Finish { choice: 0, reason } => {
-                self.close(ending(Some(reason)).status, out);
+                self.close(State::ended(Some(reason)).status, out);
                 self.finish = Some(reason.clone());
             }
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::Extension { dialect, choice: Some(0), fields } => {
                 self.note(*dialect, &fields.0, out);
             }
+            Event::Extension { choice: None, fields, .. } => self.response.about(fields),
             // Callers of this format cannot ask for more than one choice.
             Event::PartStart { .. }
             | Event::PartDelta { .. }
@@ -290,6 +310,7 @@ impl AnswerEncoder {
             return;
         }
         self.begin(out);
+        self.give_up(out);
         let kind = match state.status {
             "completed" => "response.completed",
             "incomplete" => "response.incomplete",
@@ -370,21 +391,11 @@ impl Encode for AnswerEncoder {
             return self.fail(&Error::new(Code::UpstreamFailed, "the answer broke off"));
         };
         let mut out = BytesMut::new();
-        self.end(ending(Some(&reason)), &mut out);
+        self.end(State::ended(Some(&reason)), &mut out);
         out.freeze()
     }
 }
 
 fn length(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
-}
-
-/// How a response ends that a model has finished.
-fn ending(reason: Option<&FinishReason>) -> State<'static> {
-    let (status, incomplete) = match reason {
-        Some(FinishReason::Length) => ("incomplete", Some("max_output_tokens")),
-        Some(FinishReason::ContentFilter) => ("incomplete", Some("content_filter")),
-        _ => ("completed", None),
-    };
-    State { status, incomplete, ..State::default() }
 }

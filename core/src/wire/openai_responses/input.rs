@@ -9,7 +9,7 @@ use super::{
     content,
     fields::{join, require, take, typed},
     name::flat,
-    tool,
+    own, tool,
 };
 use crate::{
     Error, Result,
@@ -65,6 +65,13 @@ impl Reader<'_> {
                 let part = reasoning(item, at)?;
                 part.into_iter().for_each(|part| self.said(part));
             }
+            own::KIND => match own::decode(&item) {
+                Some((call, result)) => {
+                    self.said(call);
+                    self.push(Role::Tool, result);
+                }
+                None => self.said(other(item)),
+            },
             "function_call" => self.call(item, at, "arguments")?,
             "custom_tool_call" => self.call(item, at, "input")?,
             "function_call_output" | "custom_tool_call_output" => {

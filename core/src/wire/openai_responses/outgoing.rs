@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{ENCRYPTED, LOGPROBS, format, name::Names, tool, turn};
 use crate::{
-    Error, Result,
+    Error, Result, agent,
     chat::{Dialect, Part, Request},
     wire::{
         Outgoing, carried,
@@ -53,6 +53,7 @@ fn patched(body: &Bytes, request: &Request, outgoing: &Outgoing<'_>) -> Result<B
     if fields.get("store").is_none_or(|store| store.get() == "null") {
         changed |= set(&mut fields, "store", &false.into())?;
     }
+    changed |= remove(&mut fields, agent::FIELD);
     if outgoing.stream {
         changed |= set(&mut fields, "stream", &true.into())?;
     } else {

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     Error, Result,
+    agent::Options,
     chat::{
         Dialect, Extensions, Message, Original, ReasoningOptions, Request, Role, Sampling,
         StreamOptions,
@@ -80,6 +81,7 @@ fn is_texts(value: &Value) -> bool {
 pub fn decode_request(body: &Bytes) -> Result<Request> {
     let mut read: Body = fields::body(body)?;
     refuse(&read)?;
+    let agent = Options::take(&mut read.rest)?;
     check_carried(&mut read.rest)?;
     let mut tools = tool::decode_all(read.tools.take().unwrap_or_default())?;
     let mut messages: Vec<Message> = read
@@ -118,6 +120,7 @@ pub fn decode_request(body: &Bytes) -> Result<Request> {
         stream: read.stream.unwrap_or_default().then_some(StreamOptions { include_usage: true }),
         end_user: read.user.or(read.safety_identifier),
         metadata: read.metadata,
+        agent,
         extensions: Extensions(read.rest),
         headers: HeaderMap::new(),
         original: Some(Original { dialect: Dialect::OpenAiResponses, body: body.clone() }),

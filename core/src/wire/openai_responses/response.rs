@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{encode_request, usage};
 use crate::{
-    chat::{Request, Usage},
+    agent::FIELD,
+    chat::{Extensions, FinishReason, Request, Usage},
     wire::{
         Opening, Outgoing,
         object::{self, Object},
@@ -51,6 +52,8 @@ pub(super) struct Response {
     /// What is repeated of the request, as it stands in the object. Read when it is first wanted: where a
     /// provider's own response passes, it never is.
     repeated: Option<Bytes>,
+    /// What the gateway says of the run that this is the answer of.
+    about: Option<Value>,
 }
 
 /// How a response is doing.
@@ -61,6 +64,18 @@ pub(super) struct State<'a> {
     pub(super) usage: Option<&'a Usage>,
     pub(super) error: Option<Value>,
     pub(super) incomplete: Option<&'static str>,
+}
+
+impl State<'static> {
+    /// How a response ends that a model has finished.
+    pub(super) fn ended(reason: Option<&FinishReason>) -> Self {
+        let (status, incomplete) = match reason {
+            Some(FinishReason::Length) => ("incomplete", Some("max_output_tokens")),
+            Some(FinishReason::ContentFilter) => ("incomplete", Some("content_filter")),
+            _ => ("completed", None),
+        };
+        Self { status, incomplete, ..Self::default() }
+    }
 }
 
 impl Response {
@@ -76,6 +91,7 @@ impl Response {
             model: request.model.clone(),
             request: body.unwrap_or_default(),
             repeated: None,
+            about: None,
         }
     }
 
@@ -83,6 +99,13 @@ impl Response {
     pub(super) fn started(&mut self, model: &str) {
         if self.model.is_empty() {
             model.clone_into(&mut self.model);
+        }
+    }
+
+    /// What is said about the whole answer. Of that, this format tells what the gateway itself says.
+    pub(super) fn about(&mut self, fields: &Extensions) {
+        if let Some(about) = fields.0.get(FIELD) {
+            self.about = Some(about.clone());
         }
     }
 
@@ -125,6 +148,7 @@ impl Response {
         object.insert("model".into(), self.model.as_str().into());
         object.insert("output".into(), state.output.to_vec().into());
         object.insert("usage".into(), state.usage.map(usage::encode).into());
+        object.extend(self.about.clone().map(|about| (FIELD.to_owned(), about)));
         object
     }
 }

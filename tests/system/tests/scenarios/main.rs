@@ -166,6 +166,7 @@ macro_rules! everywhere {
                 the_openai_sdk_works,
                 the_openai_sdk_keeps_and_continues_responses,
                 the_sdks_hear_every_dialect_alike,
+                the_sdks_hear_the_steps_of_a_run,
             }
         }
     };

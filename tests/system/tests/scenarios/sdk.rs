@@ -83,6 +83,30 @@ pub(crate) async fn the_sdks_hear_every_dialect_alike(stage: Stage) {
     }
 }
 
+/// Runs in which the gateway runs the tools, as the SDKs put them together, and what the model reads when they
+/// are brought back.
+pub(crate) async fn the_sdks_hear_the_steps_of_a_run(stage: Stage) {
+    for dialect in ["chat", "responses", "messages"] {
+        for form in ["whole", "streamed", "whole-beta", "streamed-beta"] {
+            let model = format!("{dialect}-{form}");
+            stage.upstream.once(&model, Answer::tool_calls(&[("current_time", &["{}"])]));
+            stage.upstream.once(&model, Answer::text(&["It is ", "late."]));
+        }
+        stage.upstream.always(&format!("{dialect}-back"), Answer::text(&["You are welcome."]));
+    }
+    let gateway = stage.gateway(&[]).await;
+    let mut check = python("loop_sdk.py").await;
+    check.env("CHECK_URL", gateway.base()).env("CHECK_KEY", ADMIN_KEY);
+    run(check).await;
+    for back in ["responses-back", "responses-back", "messages-back", "messages-back"] {
+        let asked = within("the request", stage.upstream.asked(back)).await.json();
+        let messages = asked["messages"].as_array().unwrap();
+        let roles: Vec<_> = messages.iter().map(|message| &message["role"]).collect();
+        assert_eq!(roles, ["user", "assistant", "tool", "assistant", "user"], "{asked}");
+        assert_eq!(messages[1]["tool_calls"][0]["function"]["name"], "current_time");
+    }
+}
+
 /// Answers each case as the provider of `dialect` does, whole and streamed, each to a model of its own.
 fn play_back(upstream: &Upstream, cases: &Path, dialect: &str) {
     let stream = match dialect {

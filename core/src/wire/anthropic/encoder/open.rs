@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use serde_json::{Map, Value, json};
 
-use super::super::block;
+use super::super::{block, own};
 use crate::{
     chat::{Delta, Dialect, PartKind},
     wire::{
@@ -36,7 +36,9 @@ enum Kind {
     },
     /// The encrypted thoughts stand in the start of their block.
     Redacted,
+    /// Called by the caller, or by the gateway itself.
     Call {
+        kind: &'static str,
         id: String,
         name: String,
         arguments: Arguments,
@@ -66,7 +68,15 @@ impl Open {
                 Kind::Free { id: named(id), name: name.clone(), text: String::new() }
             }
             PartKind::ToolCall { id, name, custom: false } => {
-                Kind::Call { id: named(id), name: name.clone(), arguments: Arguments::default() }
+                let (id, name) = (named(id), name.clone());
+                Kind::Call { kind: "tool_use", id, name, arguments: Arguments::default() }
+            }
+            PartKind::OwnCall { id, name } => {
+                let (id, name) = (own::id(id), name.clone());
+                Kind::Call { kind: own::CALL, id, name, arguments: Arguments::default() }
+            }
+            PartKind::ToolResult { call_id, parts, is_error } => {
+                Kind::Own(own::result(call_id, parts, *is_error))
             }
             PartKind::Other { dialect: Dialect::Anthropic, value: Value::Object(value) } => {
                 Kind::Own(value.clone())
@@ -99,7 +109,10 @@ impl Open {
     pub(super) fn begin(&mut self, written: &mut BytesMut) {
         let block = match &self.kind {
             Kind::Thinking { .. } => json!({ "type": "thinking", "thinking": "", "signature": "" }),
-            Kind::Call { id, name, .. } | Kind::Free { id, name, .. } => {
+            Kind::Call { kind, id, name, .. } => {
+                json!({ "type": kind, "id": id, "name": name, "input": {} })
+            }
+            Kind::Free { id, name, .. } => {
                 json!({ "type": "tool_use", "id": id, "name": name, "input": {} })
             }
             Kind::Own(value) => {
