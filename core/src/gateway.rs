@@ -37,6 +37,7 @@ mod state;
 mod tenants;
 mod tools;
 mod whole;
+mod work;
 
 use std::{ops::Deref, sync::Arc};
 
@@ -65,7 +66,7 @@ use crate::{
 };
 
 pub use converse::Compacted;
-pub use outside::{Answer, LocalServers, Origin, Ports, ToolPorts};
+pub use outside::{Answer, Background, LocalServers, Origin, Ports, ToolPorts};
 pub use state::{Check, Readiness};
 pub use whole::Answered;
 
@@ -100,6 +101,7 @@ pub struct Parts {
     metrics: Metrics,
     prefixes: prefixes::Prefixes,
     closing: closing::Closing,
+    work: work::Work,
 }
 
 impl Deref for Gateway {
@@ -143,6 +145,7 @@ impl Gateway {
         let blobs = ports.blobs.clone().unwrap_or_else(with_records);
         let conversations = Conversations::new(records(), Arc::clone(&blobs), host(), hold_ttl);
         let seals = Seals::new(records(), host(), settings.seal_key.as_ref());
+        let run_files = Arc::clone(&blobs);
         let files = Arc::new(Files::new(records(), blobs, host(), settings.files_quota));
         let mcp_sessions = Sessions::new(records(), host());
         let tenants = Tenants::new(records(), host(), &settings, catalog.tenants().clone());
@@ -151,6 +154,7 @@ impl Gateway {
             let why = "DORMOUSE_MODELS: this host cannot start model servers";
             return Err(Error::invalid("DORMOUSE_MODELS", why));
         }
+        let work = work::Work::new(&settings, records(), run_files, host());
         let settings = Arc::new(settings);
         let local = ports.models.clone().map(|LocalServers { servers, http }| {
             LocalModels::new(servers, http, host(), Arc::clone(&settings))
@@ -177,6 +181,7 @@ impl Gateway {
             metrics,
             prefixes: prefixes::Prefixes::default(),
             closing: closing::Closing::default(),
+            work,
         });
         Ok(Self { parts })
     }
@@ -242,6 +247,7 @@ impl Gateway {
         let earlier = conversing.as_ref().map_or(recalled, |it| it.earlier());
         attach::attach(self, tenant, &mut request, &earlier).await?;
         let dialect = request.dialect;
+        let in_background = origin.background.is_some();
         let Told { receipt, model, run, chunks } = match plan {
             None => self.tell(caller, &request, &origin, conversing).await?,
             Some(plan) => {
@@ -249,6 +255,9 @@ impl Gateway {
             }
         };
         let mut chunks = seal::close(&self.seals, tenant, dialect, chunks);
+        if in_background {
+            chunks = work::in_own_words(chunks);
+        }
         if let Some(keep) = keep {
             chunks = keep.watch(chunks);
         }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::{
     Code, Error, Result,
-    ports::{Commit, Host, MAX_VALUE_BYTES, Records, When, Write},
+    ports::{Commit, Host, MAX_VALUE_BYTES, Records, Timestamp, When, Write},
 };
 
 const RESPONSES: &str = "responses";
@@ -77,29 +77,46 @@ impl Responses {
     ///
     /// [`Code::BodyTooLarge`] above [`MAX_BYTES`], [`Code::StoreUnavailable`] if the store is not there.
     pub async fn put(&self, tenant: &str, id: &str, kept: &Kept) -> Result<()> {
-        let body = Bytes::from(serde_json::to_vec(kept).map_err(unreadable)?);
         let expires_at = self.host.now() + self.retention;
+        let head = self.prepare(tenant, (id, None), kept, expires_at).await?;
+        self.commit(tenant, vec![head]).await
+    }
+
+    /// The write that keeps a response under `id` until `expires_at`, for a commit in which it comes true. What is
+    /// too large for one record is written before, under a name that no other `attempt` to answer has.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`put`](Self::put).
+    pub(crate) async fn prepare(
+        &self,
+        tenant: &str,
+        (id, attempt): (&str, Option<u32>),
+        kept: &Kept,
+        expires_at: Timestamp,
+    ) -> Result<Write> {
+        let body = Bytes::from(serde_json::to_vec(kept).map_err(unreadable)?);
         let write = |collection: &str, id: &str, value: Bytes| {
             Write::put_until(collection, id, value, expires_at, When::Any)
         };
         if body.len() <= MAX_VALUE_BYTES {
-            return self.commit(tenant, vec![write(RESPONSES, id, body)]).await;
+            return Ok(write(RESPONSES, id, body));
         }
-        let pieces = body.len().div_ceil(MAX_VALUE_BYTES);
-        if pieces > MAX_PIECES {
+        let count = body.len().div_ceil(MAX_VALUE_BYTES);
+        if count > MAX_PIECES {
             return Err(too_large());
         }
+        let pieces = Pieces { count, attempt };
         let piece = |number: usize| {
             let from = number * MAX_VALUE_BYTES;
             let to = body.len().min(from + MAX_VALUE_BYTES);
-            write(PIECES, &piece_id(id, number), body.slice(from..to))
+            write(PIECES, &pieces.id(id, number), body.slice(from..to))
         };
-        let numbers: Vec<usize> = (0..pieces).collect();
+        let numbers: Vec<usize> = (0..count).collect();
         for some in numbers.chunks(PIECES_A_COMMIT) {
             self.commit(tenant, some.iter().copied().map(piece).collect()).await?;
         }
-        let head = format!("{}{pieces}", char::from(SPLIT));
-        self.commit(tenant, vec![write(RESPONSES, id, head.into())]).await
+        Ok(write(RESPONSES, id, pieces.head().into()))
     }
 
     /// Reads the response of `tenant` with this `id`.
@@ -109,15 +126,15 @@ impl Responses {
     /// [`Code::NotFound`] if there is none: it was not kept, has expired, or is another tenant's.
     pub async fn get(&self, tenant: &str, id: &str) -> Result<Kept> {
         let head = self.head(tenant, id).await?;
-        let Some(pieces) = split(&head) else {
+        let Some(pieces) = Pieces::read(&head) else {
             return serde_json::from_slice(&head).map_err(unreadable);
         };
         let read = |number: usize| async move {
-            let record = self.records.get(tenant, PIECES, &piece_id(id, number)).await?;
+            let record = self.records.get(tenant, PIECES, &pieces.id(id, number)).await?;
             record.map(|record| record.value).ok_or_else(|| unknown(id))
         };
         let pieces: Vec<Bytes> =
-            stream::iter(0..pieces).map(read).buffered(READS).try_collect().await?;
+            stream::iter(0..pieces.count).map(read).buffered(READS).try_collect().await?;
         serde_json::from_slice(&pieces.concat()).map_err(unreadable)
     }
 
@@ -129,9 +146,10 @@ impl Responses {
     pub async fn delete(&self, tenant: &str, id: &str) -> Result<()> {
         let head = self.head(tenant, id).await?;
         self.commit(tenant, vec![Write::delete(RESPONSES, id)]).await?;
-        let numbers: Vec<usize> = (0..split(&head).unwrap_or_default()).collect();
+        let Some(pieces) = Pieces::read(&head) else { return Ok(()) };
+        let numbers: Vec<usize> = (0..pieces.count).collect();
         for some in numbers.chunks(crate::ports::MAX_WRITES) {
-            let delete = |number: &usize| Write::delete(PIECES, piece_id(id, *number));
+            let delete = |number: &usize| Write::delete(PIECES, pieces.id(id, *number));
             self.commit(tenant, some.iter().map(delete).collect()).await?;
         }
         Ok(())
@@ -153,17 +171,38 @@ impl Responses {
 /// The longest id of a response, in bytes: room is left for the number of a piece.
 const MAX_ID: usize = 256;
 
-fn piece_id(id: &str, number: usize) -> String {
-    format!("{id}/{number:04}")
+/// Where a response is that is not in its own record.
+#[derive(Clone, Copy, Debug)]
+struct Pieces {
+    count: usize,
+    /// Of a run, which process's they are: one that is late must not write over those of its successor.
+    attempt: Option<u32>,
 }
 
-/// In how many pieces a response is.
-fn split(head: &[u8]) -> Option<usize> {
-    let (SPLIT, number) = head.split_first().map(|(first, rest)| (*first, rest))? else {
-        return None;
-    };
-    let pieces: usize = std::str::from_utf8(number).ok()?.parse().ok()?;
-    Some(pieces.min(MAX_PIECES))
+impl Pieces {
+    fn read(head: &[u8]) -> Option<Self> {
+        let (SPLIT, rest) = head.split_first().map(|(first, rest)| (*first, rest))? else {
+            return None;
+        };
+        let text = std::str::from_utf8(rest).ok()?;
+        let (count, attempt) = match text.split_once('/') {
+            Some((count, attempt)) => (count, Some(attempt.parse().ok()?)),
+            None => (text, None),
+        };
+        Some(Self { count: count.parse::<usize>().ok()?.min(MAX_PIECES), attempt })
+    }
+
+    fn head(self) -> String {
+        let attempt = self.attempt.map(|attempt| format!("/{attempt}")).unwrap_or_default();
+        format!("{}{}{attempt}", char::from(SPLIT), self.count)
+    }
+
+    fn id(self, response: &str, number: usize) -> String {
+        match self.attempt {
+            Some(attempt) => format!("{response}/{attempt}/{number:04}"),
+            None => format!("{response}/{number:04}"),
+        }
+    }
 }
 
 fn unknown(id: &str) -> Error {

@@ -275,6 +275,15 @@ impl Runs {
         Follow::new(self.clone(), tenant, id, after.map_or(0, |after| after.saturating_add(1)))
     }
 
+    /// Whether a run is over, or gone.
+    pub async fn is_over(&self, tenant: &str, id: &str) -> Result<bool> {
+        match self.get(tenant, id).await {
+            Ok(run) => Ok(run.state.is_ended()),
+            Err(error) if error.code() == Code::NotFound => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Resolves when something happens to any run in this process.
     pub fn listen(&self) -> Heard {
         self.bell.listen()

@@ -5,6 +5,7 @@
 //! arguments, environment or Spin variables) and passes the texts to [`Settings::read`].
 
 mod models;
+mod runs;
 mod sandbox;
 mod source;
 mod value;
@@ -158,6 +159,12 @@ settings! {
         "How long receipts are kept.";
     responses_retention: Duration, "responses-retention", "DURATION", Some("30d"),
         "How long responses are kept that callers may continue by their id. 0s: none are kept.";
+    runs: u32, "runs", "COUNT", Some("4"),
+        "How many background responses this process works on at once, those that other processes left among them. 0: it takes them, and leaves them to others.";
+    runs_poll: Duration, "runs-poll", "DURATION", Some("10s"),
+        "How often a server looks for background responses that other processes left; its own it begins at once.";
+    run_lease: Duration, "run-lease", "DURATION", Some("30s"),
+        "How long a process that works on a background response may be silent; then another goes on with it.";
     conversation_ttl: Duration, "conversation-ttl", "DURATION", Some("24h"),
         "How long a conversation is kept after its last turn. 0s: none are kept.";
     conversation_messages: u32, "conversation-messages", "COUNT", Some("200"),
@@ -294,6 +301,7 @@ impl Settings {
             );
         }
         self.check_counts()?;
+        runs::check(&self)?;
         source::check(&self)?;
         sandbox::check(&self)?;
         Ok(self)
@@ -367,6 +375,9 @@ mod tests {
             ("DORMOUSE_API_KEY", "short"),
             ("DORMOUSE_SEAL_KEY", "too short to be a key"),
             ("DORMOUSE_HOLD_TTL", "10s"),
+            ("DORMOUSE_RUNS_POLL", "0s"),
+            ("DORMOUSE_RUN_LEASE", "0s"),
+            ("DORMOUSE_RUN_LEASE", "16m"),
             ("DORMOUSE_MODELS", "[{}]"),
             ("DORMOUSE_MODELS", r#"[{"path": "a.gguf", "memory": "4"#),
             ("DORMOUSE_MODELS_MAX", "0"),

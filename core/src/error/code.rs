@@ -98,6 +98,7 @@ codes! {
     UpstreamUnavailable, "upstream_unavailable", Unavailable, "The provider is loading or overloaded: retry after the given delay.";
     Stopping, "stopping", Unavailable, "The gateway is stopping: send the request again, to another instance.";
     ModelWaking, "model_waking", Unavailable, "The model is being started: retry after the given delay, or stream, which waits as long as it takes.";
+    RunAbandoned, "run_abandoned", Unavailable, "Each process that worked on the run has died: send the request again, and report it if it happens again.";
     StoreUnavailable, "store_unavailable", Unavailable, "The gateway's store is down, so nothing is admitted: retry later.";
     SandboxUnavailable, "sandbox_unavailable", Unavailable, "Nothing holds programs here: the operator must set DORMOUSE_SANDBOX, or see to the sandbox that it names.";
     Internal, "internal", Internal, "A defect in the gateway: report it with the correlation id.";

@@ -1,7 +1,7 @@
 //! What a gateway is given, and what it gives: the world around it, what is known of a request beside its
 //! content, and the answer.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
     agent::Run,
@@ -9,8 +9,9 @@ use crate::{
     chat::{ChunkStream, Source},
     conversation::Opened,
     ports::{Blobs, Host, HttpClient, ModelServers, Records, Sandbox},
+    responses::Kept,
     tools::Toolbox,
-    wire::Opening,
+    wire::{Opening, openai_responses::Told},
 };
 
 /// The outside of a gateway: what its entrypoint provides.
@@ -61,10 +62,38 @@ pub struct Origin {
     pub route: Option<Route>,
     /// The kept conversation that it belongs to, as [`Gateway::converse`](super::Gateway::converse) found it.
     pub conversing: Option<Opened>,
+    /// The host and path by which it came, where the catalog has a [route](Self::route) for these.
+    pub came_by: Option<(String, String)>,
+    /// What is known of it if it is answered whether or not its caller waits.
+    pub background: Option<Background>,
     /// What the answer will say about itself. Without it, no answer is kept.
     pub opening: Option<Opening>,
     /// The run that the answer goes on with, or is to be known as. Without it, one begins where the mode says so.
     pub agent: Option<Run>,
+}
+
+/// What is known of a request that is answered whether or not its caller waits.
+#[derive(Clone, Debug, Default)]
+pub struct Background {
+    /// What its caller was told before.
+    pub told: Told,
+    /// The response, when it is there: it is kept in the commit that ends the run, by who still holds it then.
+    kept: Arc<Mutex<Option<Kept>>>,
+}
+
+impl Background {
+    /// A request of whose answer this was told.
+    pub fn new(told: Told) -> Self {
+        Self { told, kept: Arc::default() }
+    }
+
+    pub(super) fn keep(&self, kept: Kept) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+    }
+
+    pub(super) fn take(&self) -> Option<Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 /// An answer that has begun.

@@ -9,7 +9,7 @@ use async_stream::try_stream;
 use futures::StreamExt;
 use serde_json::Value;
 
-use super::Origin;
+use super::{Background, Origin};
 use crate::{
     Code, Error, Result,
     chat::{ChunkStream, Event, Part, Request, Whole},
@@ -38,7 +38,10 @@ pub(super) async fn recall(
         return Ok((None, put));
     }
     // Made of the request as the caller sent it: the response repeats its fields.
-    let encoder = opening.map(|opening| AnswerEncoder::new(request, opening).showing_all());
+    let background = origin.background.clone();
+    let told = background.as_ref().map(|it| it.told.clone()).unwrap_or_default();
+    let encoder =
+        opening.map(|opening| AnswerEncoder::new(request, opening).showing_all().going_on(told));
     let mut input = input_items(request, origin.opening.as_ref())?;
     let completed = refers && complete(responses, tenant, &mut input).await?;
     if completed || keeping.previous.is_some() {
@@ -56,7 +59,7 @@ pub(super) async fn recall(
         return Err(responses::too_large());
     }
     let (responses, tenant) = (responses.clone(), tenant.to_owned());
-    Ok((Some(Keep { responses, tenant, encoder, input }), put))
+    Ok((Some(Keep { responses, tenant, encoder, input, background }), put))
 }
 
 /// Refuses a request that continues a response and belongs to a conversation: each has its own history.
@@ -130,6 +133,8 @@ pub(super) struct Keep {
     tenant: String,
     encoder: AnswerEncoder,
     input: Vec<Value>,
+    /// An answer in the background may go on after a failure, and is kept by who still works on it at its end.
+    background: Option<Background>,
 }
 
 impl Keep {
@@ -141,6 +146,7 @@ impl Keep {
             while let Some(chunk) = chunks.next().await {
                 let chunk = match chunk {
                     Ok(chunk) => chunk,
+                    Err(error) if self.background.is_some() => Err(error)?,
                     Err(error) => {
                         let response = self.encoder.respond_failed(&whole, &error);
                         if let Err(lost) = self.put(response).await {
@@ -168,6 +174,10 @@ impl Keep {
     async fn put(&mut self, response: Value) -> Result<()> {
         let id = response.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
         let kept = Kept { response, input: std::mem::take(&mut self.input) };
+        if let Some(background) = &self.background {
+            background.keep(kept);
+            return Ok(());
+        }
         self.responses.put(&self.tenant, &id, &kept).await
     }
 }

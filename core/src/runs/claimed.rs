@@ -119,22 +119,24 @@ impl Claimed {
         }
     }
 
-    /// Records a step, with the events that wait. The next step may begin when this returns.
+    /// Records a step, with the events that wait, and the name of the blob with the run's files as they are then.
+    /// The next step may begin when this returns.
     ///
     /// # Errors
     ///
     /// [`Code::BodyTooLarge`] above [`MAX_STEP_BYTES`], [`MAX_STEPS`] or [`MAX_BYTES`].
-    pub async fn record(&self, step: Bytes) -> Result<()> {
+    pub async fn record(&self, step: Bytes, files: Option<String>) -> Result<()> {
         if step.is_empty() || step.len() > MAX_STEP_BYTES {
             return Err(too_large(format!("a step of a run may have {MAX_STEP_BYTES} bytes")));
         }
         let mut held = self.held.lock().await;
-        self.write(&mut held, Beside { step: Some(step), write: None }, |_| {}).await
+        let beside = Beside { step: Some(step), write: None };
+        self.write(&mut held, beside, |run| run.files = files).await
     }
 
-    /// Gives a sign of life.
+    /// Gives a sign of life, with the events that wait. A commit that is under way is one.
     pub async fn renew(&self) -> Result<()> {
-        let mut held = self.held.lock().await;
+        let Some(mut held) = self.held.try_lock() else { return Ok(()) };
         self.write(&mut held, Beside::default(), |_| {}).await
     }
 
@@ -185,6 +187,7 @@ impl Claimed {
             run.bytes = run.bytes.saturating_add(u64::try_from(step.len()).unwrap_or(u64::MAX));
             writes.extend(pieces::of_step(&run.id, run.steps, &step, run.expires_at));
             run.steps = run.steps.saturating_add(1);
+            run.recorded = run.events;
         }
         writes.extend(write);
         change(&mut run);

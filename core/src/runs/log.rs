@@ -68,11 +68,7 @@ impl Follow {
     /// Whether the run is over, or gone. What was told to its end is there then: read on until there is no
     /// other.
     pub async fn is_over(&self) -> Result<bool> {
-        match self.runs.get(&self.tenant, &self.id).await {
-            Ok(run) => Ok(run.state.is_ended()),
-            Err(error) if error.code() == crate::Code::NotFound => Ok(true),
-            Err(error) => Err(error),
-        }
+        self.runs.is_over(&self.tenant, &self.id).await
     }
 
     /// Reads on. `false`: there is nothing more.

@@ -45,6 +45,8 @@ pub struct Run {
     pub steps: u32,
     /// How many events were told.
     pub events: u64,
+    /// How many of them were told when the last step was recorded.
+    pub recorded: u64,
     /// How many items of a response were begun in these events.
     pub items: u64,
     /// How many bytes the steps and events have.
@@ -61,6 +63,9 @@ pub struct Run {
     /// The host and path by which it came in, where the catalog has a route for these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub came_by: Option<(String, String)>,
+    /// The name of the blob with the files of its workspace, as they were when the last step was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<String>,
     /// The length of the request.
     pub(super) body: usize,
     /// Until when the process that works on it is taken to live.
@@ -186,12 +191,14 @@ impl Run {
             attempts: 0,
             steps: 0,
             events: 0,
+            recorded: 0,
             items: 0,
             bytes: 0,
             error: None,
             correlation_id: new.correlation_id.clone(),
             conversation: new.conversation.clone(),
             came_by: new.came_by.clone(),
+            files: None,
             body: new.body.len(),
             leased_until: None,
         }

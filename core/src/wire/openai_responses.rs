@@ -36,8 +36,8 @@ use http::HeaderMap;
 use serde_json::Value;
 
 pub use answer::{AnswerDecoder, decode_answer};
-pub use encoder::AnswerEncoder;
-pub use keeping::{Keeping, continued, input_items, passed_response, reference, show};
+pub use encoder::{AnswerEncoder, Told};
+pub use keeping::{Keeping, continued, done_item, input_items, passed_response, reference, show};
 pub use outgoing::encode_request;
 pub use request::decode_request;
 

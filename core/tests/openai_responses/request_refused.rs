@@ -16,7 +16,7 @@ fn field(fields: &Value) -> Option<String> {
 #[test]
 fn a_refusal_names_the_field() {
     let cases = [
-        (json!({ "background": true }), "background"),
+        (json!({ "background": true, "store": false }), "background"),
         (json!({ "conversation": "conv_1" }), "conversation"),
         (json!({ "max_output_tokens": 0 }), "max_output_tokens"),
         (json!({ "temperature": 3 }), "temperature"),

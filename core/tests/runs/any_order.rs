@@ -76,7 +76,7 @@ impl Play {
                 let told = self.tell(worker).await;
                 let step = Bytes::from(format!("step {} by {worker}", self.steps.len()));
                 let Some(claimed) = self.workers[worker].as_ref().filter(|_| told) else { return };
-                let recorded = bench.run(claimed.record(step.clone()));
+                let recorded = bench.run(claimed.record(step.clone(), None));
                 if self.succeeded(worker, recorded) {
                     self.steps.push(step);
                 }

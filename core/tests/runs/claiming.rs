@@ -52,9 +52,9 @@ async fn one_process_works_on_a_run_until_its_lease_ends() {
     bench.host.advance(Duration::from_secs(1));
     let second = bench.claimed(1, &run).await;
     assert_eq!(second.run().await.attempts, 2);
-    let late = first.record("late".into()).await.unwrap_err();
+    let late = first.record("late".into(), None).await.unwrap_err();
     assert!(Lost::is(&late), "{late}");
-    second.record("next".into()).await.unwrap();
+    second.record("next".into(), None).await.unwrap();
     assert_eq!(bench.steps(&run).await, ["next"]);
 }
 
@@ -64,7 +64,7 @@ async fn a_step_goes_with_the_events_that_belong_to_it() {
     let run = bench.queued().await.id;
     let first = bench.claimed(0, &run).await;
     first.tell([event("one")]).await;
-    first.record("step 0".into()).await.unwrap();
+    first.record("step 0".into(), None).await.unwrap();
     first.tell([event("half of the next")]).await;
     drop(first);
     bench.host.advance(LEASE);
@@ -73,7 +73,7 @@ async fn a_step_goes_with_the_events_that_belong_to_it() {
     let told = bench.told(&run, Some(2)).await;
     assert_eq!(told.len(), 1, "what was not committed was not told: {told:?}");
     second.tell([event("two")]).await;
-    second.record("step 1".into()).await.unwrap();
+    second.record("step 1".into(), None).await.unwrap();
     assert_eq!(bench.steps(&run).await, ["step 0", "step 1"]);
     let numbers: Vec<u64> = bench.told(&run, None).await.iter().map(|it| it.number).collect();
     assert_eq!(numbers, [0, 1, 2, 3, 4]);
@@ -86,14 +86,14 @@ async fn what_is_too_large_is_refused_and_the_run_can_go_on() {
     let claimed = bench.claimed(0, &run).await;
     let largest = Bytes::from("s".repeat(MAX_STEP_BYTES));
     let larger = [&largest[..], b"s"].concat().into();
-    assert_eq!(code(claimed.record(larger).await), Some(Code::BodyTooLarge));
-    assert_eq!(code(claimed.record(Bytes::new()).await), Some(Code::BodyTooLarge));
-    claimed.record(largest.clone()).await.unwrap();
+    assert_eq!(code(claimed.record(larger, None).await), Some(Code::BodyTooLarge));
+    assert_eq!(code(claimed.record(Bytes::new(), None).await), Some(Code::BodyTooLarge));
+    claimed.record(largest.clone(), None).await.unwrap();
     claimed.tell([event(&"e".repeat(2 << 20))]).await;
     assert_eq!(code(claimed.flush().await), Some(Code::BodyTooLarge));
     claimed.forget().await;
     claimed.tell([event(&"e".repeat(1 << 20))]).await;
-    claimed.record(largest.clone()).await.unwrap();
+    claimed.record(largest.clone(), None).await.unwrap();
     assert_eq!(bench.steps(&run).await, [largest.clone(), largest]);
     assert_eq!(bench.told(&run, Some(2)).await.len(), 1);
 }
@@ -106,7 +106,7 @@ async fn a_run_that_fills_up_ends_and_there_is_room_to_say_so() {
     let step = Bytes::from("s".repeat(MAX_STEP_BYTES));
     let mut recorded = 0;
     let full = loop {
-        match claimed.record(step.clone()).await {
+        match claimed.record(step.clone(), None).await {
             Ok(()) => recorded += 1,
             Err(error) => break error,
         }
@@ -127,8 +127,8 @@ async fn a_commit_whose_answer_was_lost_is_not_made_twice() {
     let claimed = bench.claimed(0, &run).await;
     *bench.store.losing.lock().unwrap() = 3;
     claimed.tell([event("one")]).await;
-    bench.run(claimed.record("step 0".into())).unwrap();
-    bench.run(claimed.record("step 1".into())).unwrap();
+    bench.run(claimed.record("step 0".into(), None)).unwrap();
+    bench.run(claimed.record("step 1".into(), None)).unwrap();
     assert_eq!(bench.steps(&run).await, ["step 0", "step 1"]);
     assert_eq!(bench.told(&run, Some(2)).await.len(), 1);
 }
@@ -139,9 +139,9 @@ async fn a_process_that_does_not_know_what_was_committed_stops() {
     let run = bench.queued().await.id;
     let claimed = bench.claimed(0, &run).await;
     *bench.store.losing.lock().unwrap() = 4;
-    let lost = bench.run(claimed.record("step 0".into()));
+    let lost = bench.run(claimed.record("step 0".into(), None));
     assert_eq!(code(lost), Some(Code::StoreUnavailable));
-    assert!(Lost::is(&claimed.record("step 0".into()).await.unwrap_err()));
+    assert!(Lost::is(&claimed.record("step 0".into(), None).await.unwrap_err()));
     bench.host.advance(LEASE);
     let next = bench.claimed(1, &run).await;
     assert_eq!(next.run().await.steps, 1, "it was committed, and the next process knows");
@@ -152,10 +152,10 @@ async fn a_cancelled_run_is_over_at_once_and_for_whoever_works_on_it() {
     let bench = Bench::new();
     let run = bench.queued().await.id;
     let claimed = bench.claimed(0, &run).await;
-    claimed.record("step 0".into()).await.unwrap();
+    claimed.record("step 0".into(), None).await.unwrap();
     let (cancelled, ended) = bench.cancel(1, &run).await;
     assert_eq!((cancelled.state, ended), (State::Cancelled, true));
-    assert!(Lost::is(&claimed.record("step 1".into()).await.unwrap_err()));
+    assert!(Lost::is(&claimed.record("step 1".into(), None).await.unwrap_err()));
     assert_eq!(bench.cancel(1, &run).await, (cancelled, false), "again changes nothing");
     assert!(matches!(bench.take(1, &run).await, Taken::Ended(_)));
     assert_eq!(bench.steps(&run).await, ["step 0"]);
@@ -167,7 +167,7 @@ async fn a_released_run_is_free_at_once() {
     let bench = Bench::new();
     let run = bench.queued().await.id;
     let claimed = bench.claimed(0, &run).await;
-    claimed.record("step 0".into()).await.unwrap();
+    claimed.record("step 0".into(), None).await.unwrap();
     claimed.tell([event("nobody was told")]).await;
     claimed.release().await.unwrap();
     assert_eq!(bench.runs().get("acme", &run).await.unwrap().state, State::Queued);
@@ -183,7 +183,7 @@ async fn a_deleted_run_is_gone_with_all_that_belongs_to_it() {
     let claimed = bench.claimed(0, &run).await;
     for _ in 0..30 {
         claimed.tell([event("one")]).await;
-        claimed.record("step".into()).await.unwrap();
+        claimed.record("step".into(), None).await.unwrap();
     }
     bench.runs().delete("acme", &run).await.unwrap();
     assert!(Lost::is(&claimed.renew().await.unwrap_err()));

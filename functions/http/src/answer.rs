@@ -16,7 +16,7 @@ use dormouse_core::{
     gateway::{Answer, Gateway, Origin},
     keys::Caller,
     ports::hex,
-    wire::{self, Encode, Opening, Served},
+    wire::{self, Encode, Opening, Served, openai_responses::Keeping},
 };
 use futures::TryStreamExt;
 use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
@@ -27,6 +27,7 @@ use crate::{
     correlation::CorrelationId,
     dialect::Spoken,
     problem::Problem,
+    runs,
     session::{self, CLAUDE_CODE, SESSION},
     stream,
 };
@@ -45,7 +46,7 @@ pub(crate) type Known = (Extension<CorrelationId>, Extension<Spoken>);
 pub(crate) async fn answer(
     State(gateway): State<Gateway>,
     Authenticated(caller): Authenticated,
-    (Extension(id), Extension(Spoken { dialect, route })): Known,
+    (Extension(id), Extension(Spoken { dialect, route, came_by })): Known,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -58,7 +59,11 @@ pub(crate) async fn answer(
         None => None,
     };
     let named = conversation(&headers, &request);
-    let asked = Asked { request, conversing, named, route };
+    let later = Keeping::of(&request).is_some_and(|keeping| keeping.background);
+    let asked = Asked { request, conversing, named, route, came_by };
+    if later {
+        return runs::begin(gateway, caller, asked, id).await;
+    }
     respond(gateway, caller, asked, id).await
 }
 
@@ -70,13 +75,15 @@ pub(crate) struct Asked {
     /// The caller's name for its conversation.
     pub(crate) named: Option<String>,
     pub(crate) route: Option<Route>,
+    /// The host and path by which that was found.
+    pub(crate) came_by: Option<(String, String)>,
 }
 
 /// Answers a request that was read.
 pub(crate) async fn respond(
     gateway: Gateway,
     caller: Caller,
-    Asked { request, conversing, named, route }: Asked,
+    Asked { request, conversing, named, route, came_by }: Asked,
     CorrelationId(correlation_id): CorrelationId,
 ) -> Result<Response, Problem> {
     // Callers may use a correlation id twice; an answer's id is its own.
@@ -90,9 +97,10 @@ pub(crate) async fn respond(
         correlation_id: Some(correlation_id),
         conversation: named.or_else(|| kept.clone()),
         route,
+        came_by,
         conversing,
         opening: Some(opening),
-        agent: None,
+        ..Origin::default()
     };
     if request.stream.is_some() {
         streamed((gateway, caller), request, origin, (encoder, kept)).await
@@ -131,11 +139,7 @@ async fn streamed(
     let answer = async move { gateway.chat(&caller, request, origin).await };
     let (begun, events) = stream::begin(pace, Box::pin(answer), encoder).await?;
     let mut response = Response::new(Body::from_stream(events));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    // Asks nginx not to collect the stream.
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    streams(response.headers_mut());
     if let Some(begun) = &begun {
         name_receipt(&mut response, &begun.receipt);
         session::name_run(response.headers_mut(), begun.run.as_deref());
@@ -144,6 +148,14 @@ async fn streamed(
     let conversation = begun.map_or(kept, |begun| begun.conversation);
     session::name(response.headers_mut(), conversation.as_deref());
     Ok(response)
+}
+
+/// Says in a response's headers that its body is a stream of events.
+pub(crate) fn streams(headers: &mut HeaderMap) {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // Asks nginx not to collect the stream.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
 }
 
 /// Collects an answer, and passes the provider's own bytes on where they may pass.

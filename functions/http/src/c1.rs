@@ -89,7 +89,8 @@ pub(crate) async fn chat(
     };
     let off = || Error::new(Code::NotFound, "this gateway keeps no conversations");
     let conversing = Some(opened.ok_or_else(off)?);
-    let asked = Asked { request, conversing, named: None, route: spoken.route };
+    let asked =
+        Asked { request, conversing, named: None, route: spoken.route, came_by: spoken.came_by };
     answer::respond(gateway, caller, asked, id).await
 }
 

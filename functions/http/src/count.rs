@@ -24,7 +24,7 @@ pub(crate) const SOURCE: HeaderName = HeaderName::from_static("x-dormouse-token-
 pub(crate) async fn count(
     State(gateway): State<Gateway>,
     Authenticated(caller): Authenticated,
-    Extension(Spoken { dialect, route }): Extension<Spoken>,
+    Extension(Spoken { dialect, route, .. }): Extension<Spoken>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {

@@ -27,6 +27,8 @@ pub(crate) struct Spoken {
     pub(crate) dialect: Dialect,
     /// The catalog's route by which it came, if there is one.
     pub(crate) route: Option<Route>,
+    /// The host and path by which that was found.
+    pub(crate) came_by: Option<(String, String)>,
 }
 
 /// Notes the dialect of every request, and answers its errors in it.
@@ -37,14 +39,15 @@ pub(crate) async fn speak(
 ) -> Response {
     let (uri, headers) = (request.uri(), request.headers());
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).or_else(|| uri.host());
-    let route = gateway.catalog().route(host.unwrap_or_default(), uri.path(), request.method());
+    let host = host.unwrap_or_default();
+    let route = gateway.catalog().route(host, uri.path(), request.method()).cloned();
+    let came_by = route.as_ref().map(|_| (host.to_owned(), uri.path().to_owned()));
     let own_errors = mcp::answers(uri.path());
-    let route = route.cloned();
     let dialect = match &route {
         Some(route) => of(route.protocol),
         None => spoken(uri.path(), headers),
     };
-    request.extensions_mut().insert(Spoken { dialect, route });
+    request.extensions_mut().insert(Spoken { dialect, route, came_by });
     let correlation = request.extensions().get::<CorrelationId>().cloned();
     let response = next.run(request).await;
     if own_errors {

@@ -24,6 +24,7 @@ mod problem;
 mod receipts;
 mod responses;
 mod routes;
+mod runs;
 mod sandbox;
 mod session;
 mod state;

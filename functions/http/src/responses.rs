@@ -1,6 +1,10 @@
 //! `/v1/responses/{id}`: responses that were kept.
 
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
 use dormouse_core::{Error, gateway::Gateway, wire::openai_responses};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -9,6 +13,7 @@ use crate::{
     caller::Authenticated,
     extract::{Path, Query},
     problem::Problem,
+    runs::events,
 };
 
 /// How many items a page has if the caller does not say, and at most.
@@ -20,6 +25,8 @@ const MAX_PAGE: usize = 100;
 pub(crate) struct View {
     #[serde(default)]
     stream: bool,
+    /// The number of the last event that the caller has seen.
+    starting_after: Option<u64>,
     /// One value; a list does not fit into what is read of a query, so a list's last value counts.
     #[serde(alias = "include[]")]
     include: Option<String>,
@@ -35,18 +42,43 @@ pub(crate) struct Selection {
     include: Option<String>,
 }
 
-/// Shows one response.
+/// Shows one response, or streams it if it was asked for with `background`.
 pub(crate) async fn one(
     State(gateway): State<Gateway>,
     Authenticated(caller): Authenticated,
     Path(id): Path<String>,
     Query(view): Query<View>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Response, Problem> {
+    let mut kept = gateway.response(&caller.tenant, &id).await?;
     if view.stream {
-        let message = "a response that has ended cannot be streamed again";
-        return Err(Error::invalid("stream", message).into());
+        let Some(run) = gateway.run_of_response(&caller.tenant, &id).await? else {
+            let message =
+                "only a response that was asked for with `background` can be streamed again";
+            return Err(Error::invalid("stream", message).into());
+        };
+        let (tenant, seen) = (&caller.tenant, view.starting_after);
+        return Ok(events::stream(&gateway, tenant, &run.id, seen, events::Form::OfResponse));
     }
-    let mut kept = gateway.responses().get(&caller.tenant, &id).await?;
+    if let Some(Value::Array(items)) = kept.response.get_mut("output") {
+        openai_responses::show(items, view.include.as_deref());
+    }
+    Ok(Json(kept.response).into_response())
+}
+
+/// Ends a response that was asked for with `background`, and shows it. One that is over stays as it is.
+pub(crate) async fn cancel(
+    State(gateway): State<Gateway>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+    Query(view): Query<View>,
+) -> Result<Json<Value>, Problem> {
+    gateway.response(&caller.tenant, &id).await?;
+    let Some(run) = gateway.run_of_response(&caller.tenant, &id).await? else {
+        let message = "only a response that was asked for with `background` can be cancelled";
+        return Err(Error::invalid("id", message).into());
+    };
+    gateway.cancel(&caller.tenant, &run.id).await?;
+    let mut kept = gateway.response(&caller.tenant, &id).await?;
     if let Some(Value::Array(items)) = kept.response.get_mut("output") {
         openai_responses::show(items, view.include.as_deref());
     }
@@ -59,7 +91,7 @@ pub(crate) async fn delete(
     Authenticated(caller): Authenticated,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    gateway.responses().delete(&caller.tenant, &id).await?;
+    gateway.delete_response(&caller.tenant, &id).await?;
     Ok(Json(json!({ "id": id, "object": "response", "deleted": true })))
 }
 
@@ -75,7 +107,7 @@ pub(crate) async fn input_items(
         let message = format!("`limit` must be from 1 to {MAX_PAGE}");
         return Err(Error::invalid("limit", message).into());
     }
-    let mut items = gateway.responses().get(&caller.tenant, &id).await?.input;
+    let mut items = gateway.response(&caller.tenant, &id).await?.input;
     match selection.order.as_deref() {
         None | Some("desc") => items.reverse(),
         Some("asc") => {}

@@ -7,7 +7,7 @@ use http::Method;
 use crate::{
     a1, answer, c1, count, embeddings,
     files::{self, FILES, PICTURES},
-    keys, mcp, models, moderations, problem, receipts, responses, session, state, tenant,
+    keys, mcp, models, moderations, problem, receipts, responses, runs, session, state, tenant,
 };
 
 /// One route of the gateway's own. The catalog may have more: each takes a request for an answer, and no
@@ -117,6 +117,11 @@ fn own() -> Vec<Route> {
         Route::at("/v1/responses", Ids::None).post(answer::answer),
         Route::at("/v1/responses/{id}", Ids::Tenant).get(responses::one).delete(responses::delete),
         Route::at("/v1/responses/{id}/input_items", Ids::Tenant).get(responses::input_items),
+        Route::at("/v1/responses/{id}/cancel", Ids::Tenant).post(responses::cancel),
+        Route::at("/v1/runs", Ids::None).get(runs::list),
+        Route::at("/v1/runs/{id}", Ids::Tenant).get(runs::one),
+        Route::at("/v1/runs/{id}/events", Ids::Tenant).get(runs::events::follow),
+        Route::at("/v1/runs/{id}/cancel", Ids::Tenant).post(runs::cancel),
         Route::at("/v1/messages", Ids::None).post(answer::answer),
         Route::at("/v1/messages/count_tokens", Ids::None).post(count::count),
         Route::at("/v1/completions", Ids::None).post(answer::answer),

@@ -33,7 +33,11 @@ pub(crate) async fn serve(mut settings: Settings) -> Result<()> {
         return Err(error);
     }
     tokio::spawn(suggest(address, gateway.clone(), key));
-    run(listener, gateway).await;
+    let working = gateway.clone();
+    gateway.host().spawn(Box::pin(async move { working.work().await }));
+    run(listener, gateway.clone()).await;
+    // Whatever it still works on goes back to the queue.
+    gateway.close();
     machine.stop().await;
     Ok(())
 }

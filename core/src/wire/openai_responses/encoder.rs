@@ -4,12 +4,15 @@
 //! then its pieces, then it is done, with all it has become. One event ends the response, on every path.
 
 mod own;
+mod told;
 
 use std::mem;
 
 use bytes::{Bytes, BytesMut};
 use own::OwnCalls;
 use serde_json::{Map, Value, json};
+
+pub use told::Told;
 
 use super::{
     failing,
@@ -42,6 +45,8 @@ pub struct AnswerEncoder {
     /// How many events were written.
     sequence: u64,
     begun: bool,
+    /// How many items another process has begun.
+    before: u64,
     /// The items that are done.
     output: Vec<Value>,
     open: Option<Open>,
@@ -65,6 +70,7 @@ impl AnswerEncoder {
             id: opening.id.clone(),
             sequence: 0,
             begun: false,
+            before: 0,
             output: Vec::new(),
             open: None,
             own: OwnCalls::default(),
@@ -73,13 +79,6 @@ impl AnswerEncoder {
             held: None,
             ended: false,
         }
-    }
-
-    /// Shows encrypted thoughts even to a caller who did not ask for them.
-    #[must_use]
-    pub fn showing_all(mut self) -> Self {
-        self.style.shows_encrypted = true;
-        self
     }
 
     /// The response to a whole answer.
@@ -117,7 +116,7 @@ impl AnswerEncoder {
     }
 
     fn item_id(&self, part: &Part) -> String {
-        format!("{}_{}_{}", item::prefix(part), self.id, self.output.len())
+        format!("{}_{}_{}", item::prefix(part), self.id, self.index())
     }
 
     /// Keeps up with bytes that are passed on, so that the end fits to them if the provider fails.
@@ -335,7 +334,7 @@ impl AnswerEncoder {
 
     /// The place of the item to come, or of the open one.
     fn index(&self) -> u64 {
-        length(self.output.len())
+        self.before.saturating_add(length(self.output.len()))
     }
 
     /// Writes an event: its type and number, and then its own fields.

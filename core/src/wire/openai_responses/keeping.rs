@@ -14,11 +14,16 @@ use crate::{
 /// The field that names the response that a request continues.
 pub(super) const PREVIOUS: &str = "previous_response_id";
 
+/// The field that asks for an answer that outlives its caller. It is for the gateway alone.
+pub(super) const BACKGROUND: &str = "background";
+
 /// What a request says about keeping answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keeping {
     /// Whether the answer is to be kept. It is where the request does not say no.
     pub store: bool,
+    /// Whether the answer is to be written whether or not the caller waits for it.
+    pub background: bool,
     /// The id of the response that the request continues.
     pub previous: Option<String>,
     /// Whether the caller wants to see thoughts encrypted, to bring them back itself.
@@ -39,6 +44,7 @@ impl Keeping {
         };
         Some(Self {
             store,
+            background: field(BACKGROUND).and_then(Value::as_bool).unwrap_or(false),
             previous: field(PREVIOUS).and_then(Value::as_str).map(str::to_owned),
             shows_encrypted: !store || includes(ENCRYPTED),
         })
@@ -145,6 +151,16 @@ pub fn passed_response(bytes: &[u8]) -> Option<Value> {
     sse::Decoder::default().push(bytes, &mut frames).ok()?;
     let event: Value = serde_json::from_str(&sse::Frame::read(frames.last()?).data).ok()?;
     event.get("response").cloned()
+}
+
+/// The item that an event of a stream says is done.
+pub fn done_item(event: &[u8]) -> Option<Value> {
+    let event = sse::Frame::read(event);
+    if event.event.as_deref() != Some("response.output_item.done") {
+        return None;
+    }
+    let mut data: Map<String, Value> = serde_json::from_str(&event.data).ok()?;
+    data.shift_remove("item")
 }
 
 /// Takes from `items` what a caller did not ask to see: encrypted thoughts.

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use super::{ENCRYPTED, LOGPROBS, format, name::Names, tool, turn};
+use super::{ENCRYPTED, LOGPROBS, format, keeping::BACKGROUND, name::Names, tool, turn};
 use crate::{
     Error, Result, agent,
     chat::{Dialect, Part, Request},
@@ -54,6 +54,9 @@ fn patched(body: &Bytes, request: &Request, outgoing: &Outgoing<'_>) -> Result<B
         changed |= set(&mut fields, "store", &false.into())?;
     }
     changed |= remove(&mut fields, agent::FIELD);
+    if fields.get(BACKGROUND).is_some_and(|background| background.get() == "true") {
+        changed |= remove(&mut fields, BACKGROUND);
+    }
     if outgoing.stream {
         changed |= set(&mut fields, "stream", &true.into())?;
     } else {
@@ -76,6 +79,7 @@ fn from_vocabulary(request: &Request, outgoing: &Outgoing<'_>) -> Result<Map<Str
     let own = request.dialect == Dialect::OpenAiResponses;
     let names = Names::of(&request.tools);
     let mut rest = if own { request.extensions.0.clone() } else { carried(request) };
+    rest.shift_remove(BACKGROUND);
     let mut body = Map::new();
     let mut put = |field: &str, value: Option<Value>| {
         if let Some(value) = value {

@@ -9,7 +9,7 @@ use super::{
     LOGPROBS,
     fields::{self, missing, take},
     format, input,
-    keeping::PREVIOUS,
+    keeping::{BACKGROUND, PREVIOUS},
     tool,
 };
 use crate::{
@@ -102,6 +102,9 @@ pub fn decode_request(body: &Bytes) -> Result<Request> {
     let output_format = format::decode(read.text.take(), &mut read.rest)?;
     let sampling = sampling(&read)?;
     let reasoning = reasoning(&mut read)?;
+    if read.background == Some(true) {
+        read.rest.insert(BACKGROUND.into(), true.into());
+    }
     if let Some(name) = &read.safety_identifier {
         read.rest.insert("safety_identifier".into(), name.as_str().into());
     }
@@ -129,8 +132,10 @@ pub fn decode_request(body: &Bytes) -> Result<Request> {
 
 /// What must not be silently forgotten.
 fn refuse(read: &Body) -> Result<()> {
-    if read.background == Some(true) {
-        let message = "`background` is not supported: stream the response instead";
+    if read.background == Some(true)
+        && read.rest.get("store").and_then(Value::as_bool) == Some(false)
+    {
+        let message = "`background` needs an answer that is kept: leave `store` out";
         return Err(Error::invalid("background", message));
     }
     if read.rest.get("conversation").is_some_and(|it| !it.is_null()) {

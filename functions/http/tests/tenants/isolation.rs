@@ -24,6 +24,10 @@ type Make = for<'a> fn(&'a Tenant) -> BoxFuture<'a, String>;
 const MADE: &[(&str, Make)] = &[
     ("/v1/responses/{id}", a_response),
     ("/v1/responses/{id}/input_items", a_response),
+    ("/v1/responses/{id}/cancel", a_background_response),
+    ("/v1/runs/{id}", a_run),
+    ("/v1/runs/{id}/events", a_run),
+    ("/v1/runs/{id}/cancel", a_run),
     ("/v1/sessions/{*id}", a_session),
     ("/c1/conversations/{id}", a_conversation),
     ("/c1/conversations/{id}/compact", a_conversation),
@@ -48,6 +52,22 @@ fn a_response(us: &Tenant) -> BoxFuture<'_, String> {
     Box::pin(async {
         let answered = us.answered().await;
         answered.json()["id"].as_str().unwrap().to_owned()
+    })
+}
+
+fn a_background_response(us: &Tenant) -> BoxFuture<'_, String> {
+    Box::pin(async {
+        let body = json!({ "model": "m", "input": "Hello", "background": true });
+        let answered = us.ask(&Method::POST, "/v1/responses", body).await;
+        answered.json()["id"].as_str().unwrap().to_owned()
+    })
+}
+
+fn a_run(us: &Tenant) -> BoxFuture<'_, String> {
+    Box::pin(async {
+        a_background_response(us).await;
+        let listed = us.ask(&Method::GET, "/v1/runs", json!({})).await;
+        listed.json()["data"][0]["id"].as_str().unwrap().to_owned()
     })
 }
 
