@@ -10,7 +10,9 @@
 //! front, since each understands only its own:
 //! - `response_stream` (default): a function URL whose `InvokeMode` is `RESPONSE_STREAM`;
 //! - `buffered`: HTTP APIs, REST APIs and load balancers, which answer 500 or 502 to a streamed
-//!   answer, and function URLs in `BUFFERED` mode. Streams then arrive whole, at their end.
+//!   answer, and function URLs in `BUFFERED` mode. Streams then arrive whole, at their end;
+//! - `worker`: not at all. Such a function works on background responses, whenever a schedule sends it an
+//!   event. The others take such responses and leave them to it: nothing runs when they have answered.
 //!
 //! Keys, budgets and receipts are kept where `DORMOUSE_STORE` says: in a DynamoDB table, as `template.yaml`
 //! has it, or another store that instances share. Unset, they are in a SQLite file in the temporary
@@ -19,6 +21,7 @@
 
 mod init;
 mod path;
+mod worker;
 
 use std::env;
 
@@ -32,6 +35,7 @@ const INVOKE_MODE: &str = "DORMOUSE_LAMBDA_INVOKE_MODE";
 enum InvokeMode {
     ResponseStream,
     Buffered,
+    Worker,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -54,6 +58,9 @@ fn set_up(look_up: impl Fn(&str) -> Option<String>) -> Result<(Gateway, InvokeMo
             "DORMOUSE_API_KEY must be set: a generated key would differ from instance to instance",
         ));
     }
+    if mode != InvokeMode::Worker {
+        settings.runs = 0;
+    }
     if settings.store.is_none() && settings.data.is_none() {
         // A function has no home, only this directory to write to.
         settings.data = Some(env::temp_dir().display().to_string());
@@ -66,19 +73,23 @@ fn invoke_mode(text: Option<&str>) -> Result<InvokeMode> {
     match text.map(str::trim) {
         None | Some("" | "response_stream") => Ok(InvokeMode::ResponseStream),
         Some("buffered") => Ok(InvokeMode::Buffered),
+        Some("worker") => Ok(InvokeMode::Worker),
         Some(other) => {
             let message =
-                format!("{INVOKE_MODE}: `{other}` is neither response_stream nor buffered");
+                format!("{INVOKE_MODE}: `{other}` is none of response_stream, buffered and worker");
             Err(Error::invalid(INVOKE_MODE, message))
         }
     }
 }
 
 async fn serve(gateway: Gateway, mode: InvokeMode) -> Result<(), lambda_http::Error> {
-    let service = MapRequest::new(dormouse_http::router(gateway), path::without_stage);
+    let service = |gateway| MapRequest::new(dormouse_http::router(gateway), path::without_stage);
     match mode {
-        InvokeMode::ResponseStream => lambda_http::run_with_streaming_response(service).await,
-        InvokeMode::Buffered => lambda_http::run(service).await,
+        InvokeMode::ResponseStream => {
+            lambda_http::run_with_streaming_response(service(gateway)).await
+        }
+        InvokeMode::Buffered => lambda_http::run(service(gateway)).await,
+        InvokeMode::Worker => worker::serve(gateway).await,
     }
 }
 
@@ -97,8 +108,19 @@ mod tests {
         assert_eq!(invoke_mode(None).unwrap(), InvokeMode::ResponseStream);
         assert_eq!(invoke_mode(Some("response_stream")).unwrap(), InvokeMode::ResponseStream);
         assert_eq!(invoke_mode(Some("buffered")).unwrap(), InvokeMode::Buffered);
+        assert_eq!(invoke_mode(Some("worker")).unwrap(), InvokeMode::Worker);
         let error = invoke_mode(Some("BUFFERED")).unwrap_err();
         assert_eq!(error.param(), Some(INVOKE_MODE));
+    }
+
+    #[test]
+    fn only_a_worker_works_when_it_has_answered() {
+        let runs = |mode| {
+            let key = ("DORMOUSE_API_KEY", "sk-0123456789abcdef");
+            let (gateway, _) = set_up_with(&[key, (INVOKE_MODE, mode)]).unwrap();
+            gateway.settings().runs
+        };
+        assert_eq!((runs("response_stream"), runs("buffered"), runs("worker")), (0, 0, 4));
     }
 
     #[test]
