@@ -52,10 +52,13 @@ type Roster = BTreeMap<String, Arc<Agent>>;
 
 /// The agents of a gateway. Without files, there are none.
 #[derive(Debug, Default)]
-pub struct Agents {
+pub struct Agents(RwLock<Read>);
+
+/// What was read last, and where.
+#[derive(Clone, Debug, Default)]
+struct Read {
     files: Option<Arc<dyn AgentFiles>>,
-    /// As they were read last.
-    roster: RwLock<Arc<Roster>>,
+    roster: Arc<Roster>,
 }
 
 impl Agents {
@@ -66,8 +69,8 @@ impl Agents {
     /// [`Code::InvalidRequest`] that names `DORMOUSE_AGENTS`, with a line for everything that is wrong in any
     /// of the files.
     pub fn read(files: Arc<dyn AgentFiles>) -> Result<Self> {
-        let roster = read::read(&*files)?;
-        Ok(Self { files: Some(files), roster: RwLock::new(Arc::new(roster)) })
+        let roster = Arc::new(read::read(&*files)?);
+        Ok(Self(RwLock::new(Read { files: Some(files), roster })))
     }
 
     /// Reads the files again. Requests that have begun keep the agent that they began with.
@@ -76,16 +79,20 @@ impl Agents {
     ///
     /// Those of [`read`](Self::read): then everything stays as it was.
     pub fn reload(&self) -> Result<()> {
-        if let Some(files) = &self.files {
-            let roster = Arc::new(read::read(&**files)?);
-            *self.roster.write().unwrap_or_else(PoisonError::into_inner) = roster;
+        if let Some(files) = self.current().files {
+            self.become_those(Self::read(files)?);
         }
         Ok(())
     }
 
+    /// Takes the place of what was read so far.
+    pub(crate) fn become_those(&self, others: Self) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = others.current();
+    }
+
     /// Every agent, by name.
     pub fn list(&self) -> Vec<Arc<Agent>> {
-        self.roster().values().cloned().collect()
+        self.current().roster.values().cloned().collect()
     }
 
     /// The agent called `name`.
@@ -94,7 +101,7 @@ impl Agents {
     ///
     /// [`Code::NotFound`] if there is none.
     pub fn find(&self, name: &str) -> Result<Arc<Agent>> {
-        let roster = self.roster();
+        let roster = self.current().roster;
         roster.get(name).cloned().ok_or_else(|| {
             let near = did_you_mean(name, roster.keys().map(String::as_str));
             let name: String = name.chars().take(64).collect();
@@ -104,11 +111,12 @@ impl Agents {
 
     /// The agent that a request for `model` is for.
     pub(crate) fn of_model(&self, model: &str) -> Option<Arc<Agent>> {
-        self.roster().get(model.strip_prefix(PREFIX)?).cloned()
+        let name = model.strip_prefix(PREFIX)?;
+        self.current().roster.get(name).cloned()
     }
 
-    fn roster(&self) -> Arc<Roster> {
-        Arc::clone(&self.roster.read().unwrap_or_else(PoisonError::into_inner))
+    fn current(&self) -> Read {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// JSON Schema (2020-12) of a file, for editors.

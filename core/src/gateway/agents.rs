@@ -1,6 +1,6 @@
 //! The agents that a gateway has, and the sessions with them.
 
-use std::{ops::Range, sync::Arc};
+use std::ops::Range;
 
 use super::{Gateway, Origin};
 use crate::{
@@ -13,15 +13,11 @@ use crate::{
 };
 
 impl Gateway {
-    /// The same gateway with these agents, before it has answered anything.
-    ///
-    /// # Errors
-    ///
-    /// [`Code::Internal`] if the gateway is in use already.
-    pub fn with_agents(mut self, agents: Agents) -> Result<Self> {
-        let in_use = || Error::new(Code::Internal, "the gateway is in use already");
-        Arc::get_mut(&mut self.parts).ok_or_else(in_use)?.agents = agents;
-        Ok(self)
+    /// The same gateway with these agents.
+    #[must_use]
+    pub fn with_agents(self, agents: Agents) -> Self {
+        self.agents.become_those(agents);
+        self
     }
 
     /// Its agents.

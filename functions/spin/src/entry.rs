@@ -51,7 +51,7 @@ async fn router() -> Result<Router> {
     let catalog = catalog::read(&settings).await?;
     let agents = agents::read(&settings).await?;
     logging::start(&settings)?;
-    let gateway = gateway(settings, catalog)?.with_agents(agents)?;
+    let gateway = gateway(settings, catalog)?.with_agents(agents);
     let router = dormouse_http::router(gateway);
     #[cfg(feature = "conformance")]
     let router = router.merge(crate::conformance::router());

@@ -73,7 +73,7 @@ fn build(
     let http = Arc::new(http_client(&settings));
     let tools = ToolPorts { sandbox, ..ToolPorts::default() };
     let ports = Ports { host, http, records, blobs, models, tools };
-    Gateway::with_catalog(settings, catalog, ports)?.with_agents(agents)
+    Ok(Gateway::with_catalog(settings, catalog, ports)?.with_agents(agents))
 }
 
 /// A client for servers on this machine.

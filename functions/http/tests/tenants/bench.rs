@@ -227,7 +227,7 @@ impl Bench {
         };
         let gateway = Gateway::with_catalog(settings, catalog, ports).unwrap();
         let agents = Arc::new(Definitions(Mutex::new(AGENTS.to_owned())));
-        let gateway = gateway.with_agents(Agents::read(agents.clone()).unwrap()).unwrap();
+        let gateway = gateway.with_agents(Agents::read(agents.clone()).unwrap());
         Self { host, provider, records, agents, router: dormouse_http::router(gateway) }
     }
 
