@@ -4,11 +4,15 @@ use std::{
     fs::OpenOptions,
     io,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, hooks::Wal};
 
 use crate::failure::Failure;
 
@@ -48,10 +52,39 @@ const LOG_BYTES: i64 = 16 * 1024 * 1024;
 const PAGE_BYTES: i64 = 2048;
 
 /// What a connection is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Access {
     Read,
-    Write,
+    /// It also notes how long the log is, and leaves it to others to bring it into the file.
+    Write(Log),
+}
+
+/// Whether the write-ahead log has grown so long that its content is to be brought into the file. Clones
+/// are the same.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Log(Arc<AtomicBool>);
+
+impl Log {
+    pub(crate) fn is_long(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Has `connection` take note after each commit, in the place of SQLite, which would bring the content
+    /// into the file within the commit.
+    fn watch(&self, connection: &mut Connection, most: i64) -> Result<(), Failure> {
+        let log = self.clone();
+        let note = move |_: &mut Wal, pages| {
+            log.0.store(i64::from(pages) >= most, Ordering::Relaxed);
+            Ok(())
+        };
+        Ok(connection.wal_hook(Some(note))?)
+    }
+
+    /// Brings the content into the file as far as no reader needs the log; the next commit begins it anew, and
+    /// notes that.
+    pub(crate) fn shorten(connection: &Connection) -> Result<(), Failure> {
+        Ok(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
+    }
 }
 
 /// A connection that opens when it is first used, and again after a failure.
@@ -96,10 +129,10 @@ impl Link {
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
         let page_bytes: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
-        connection.pragma_update(None, "wal_autocheckpoint", LOG_BYTES / page_bytes.max(1))?;
         migrate(&mut connection)?;
-        if self.access == Access::Read {
-            connection.pragma_update(None, "query_only", true)?;
+        match &self.access {
+            Access::Read => connection.pragma_update(None, "query_only", true)?,
+            Access::Write(log) => log.watch(&mut connection, LOG_BYTES / page_bytes.max(1))?,
         }
         Ok(connection)
     }

@@ -1,4 +1,4 @@
-//! [`Records`] on top of the two lanes.
+//! [`Records`] on top of the two lanes, and beside them.
 
 use std::{
     fmt,
@@ -19,11 +19,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::{
-    failure::Failure,
-    file::{Access, Link},
-    lane::Lane,
-    readers::Readers,
-    reading, writing,
+    failure::Failure, lane::Lane, readers::Readers, reading, writer::Writer, writing::Job,
 };
 
 const READERS: Lane = Lane { name: "sqlite-reader", threads: 4, depth: 1024, batch: 1 };
@@ -46,7 +42,8 @@ pub struct SqliteRecords {
 struct Lanes {
     readers: Readers,
     reads: SyncSender<Read>,
-    writes: SyncSender<writing::Job>,
+    writer: Arc<Writer>,
+    writes: SyncSender<Job>,
 }
 
 type Read = Box<dyn FnOnce(&Readers) + Send>;
@@ -85,13 +82,13 @@ impl SqliteRecords {
             let readers = readers.clone();
             move |reads: Vec<Read>| reads.into_iter().for_each(|read| read(&readers))
         })?;
+        let host = Arc::clone(&self.host);
+        let writer = Arc::new(Writer::new(self.path.clone(), self.patience, host));
         let writes = WRITER.start(|| {
-            let (path, patience) = (self.path.clone(), self.patience);
-            let mut link = Link { path, access: Access::Write, patience, connection: None };
-            let host = Arc::clone(&self.host);
-            move |jobs| writing::work(&mut link, &*host, jobs)
+            let writer = Arc::clone(&writer);
+            move |jobs| writer.work(jobs)
         })?;
-        Ok(Lanes { readers, reads, writes })
+        Ok(Lanes { readers, reads, writer, writes })
     }
 
     async fn read<T: Send + 'static>(
@@ -143,9 +140,12 @@ impl Records for SqliteRecords {
 
     async fn commit(&self, commit: Commit) -> Result<Outcome> {
         commit.validate()?;
+        let Lanes { writer, writes, .. } = self.lanes()?;
+        if let Some(outcome) = writer.at_once(&commit) {
+            return outcome;
+        }
         let (reply, answer) = oneshot::channel();
-        let job = writing::Job { commit, reply };
-        self.lanes()?.writes.try_send(job).map_err(|error| busy(&error))?;
+        writer.queue(|| writes.try_send(Job { commit, reply })).map_err(|error| busy(&error))?;
         answer.await.map_err(stopped)?
     }
 }

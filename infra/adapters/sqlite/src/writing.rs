@@ -66,7 +66,8 @@ pub(crate) struct Job {
 
 /// Applies what waits and answers it.
 pub(crate) fn work(link: &mut Link, host: &dyn Host, mut jobs: Vec<Job>) {
-    match link.with(|connection| run(connection, host, &jobs)) {
+    let commits: Vec<_> = jobs.iter().map(|job| &job.commit).collect();
+    match link.with(|connection| run(connection, host, &commits)) {
         Ok(outcomes) => {
             for (job, outcome) in jobs.into_iter().zip(outcomes) {
                 answer(job, Ok(outcome));
@@ -91,19 +92,20 @@ fn answer(job: Job, result: Result<Outcome>) {
     drop(job.reply.send(result));
 }
 
-fn run(
+/// Applies commits in one transaction, one after the other.
+pub(crate) fn run(
     connection: &mut Connection,
     host: &dyn Host,
-    jobs: &[Job],
+    commits: &[&Commit],
 ) -> Result<Vec<Outcome>, Failure> {
     // A transaction that begins by reading could not begin to write after another process did.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let now = host.now();
-    sweep(&transaction, now, jobs.len())?;
+    sweep(&transaction, now, commits.len())?;
     let mut versions = Sequence::read(&transaction)?;
-    let outcomes = jobs
+    let outcomes = commits
         .iter()
-        .map(|job| apply(&transaction, &mut versions, &job.commit, now))
+        .map(|commit| apply(&transaction, &mut versions, commit, now))
         .collect::<Result<_, Failure>>()?;
     versions.write(&transaction)?;
     transaction.commit()?;
