@@ -87,7 +87,8 @@ impl Agents {
 
     /// Takes the place of what was read so far.
     pub(crate) fn become_those(&self, others: Self) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = others.current();
+        let others = others.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = others;
     }
 
     /// Every agent, by name.

@@ -290,8 +290,7 @@ async fn work_on(gateway: Gateway, hand: Hand) {
 /// Works on the run that a message is about.
 async fn take(gateway: &Gateway, hand: &Hand, delivery: Delivery) -> Result<()> {
     let queue = &gateway.work.queue;
-    let Ok(Order { tenant, run }) = serde_json::from_str(&delivery.body) else {
-        tracing::error!("a message of the queue of runs is none");
+    let Some(Order { tenant, run }) = order(&delivery) else {
         return queue.acknowledge(QUEUE, delivery).await.map(drop);
     };
     let begin = |run: &Run, body| Ok(vec![encoder(run, &decode(run, &body)?).started()]);
@@ -310,6 +309,11 @@ async fn take(gateway: &Gateway, hand: &Hand, delivery: Delivery) -> Result<()> 
             Err(error)
         }
     }
+}
+
+fn order(delivery: &Delivery) -> Option<Order> {
+    let order = serde_json::from_str(&delivery.body);
+    order.inspect_err(|_| tracing::error!("a message of the queue of runs is none")).ok()
 }
 
 /// Reads the request that a run answers.
