@@ -30,6 +30,8 @@ pub(crate) enum Means {
     Rlimits,
     /// The memory and the processes of all of them together, counted by the kernel.
     Cgroup,
+    /// It has a kernel of its own, in user space.
+    Gvisor,
 }
 
 impl Means {
@@ -51,6 +53,7 @@ impl Means {
             Self::Seccomp => "seccomp",
             Self::Rlimits => "rlimits",
             Self::Cgroup => "cgroup",
+            Self::Gvisor => "gvisor",
         }
     }
 }
@@ -89,7 +92,8 @@ pub(crate) fn active(findings: &[Finding]) -> Vec<Means> {
 /// What is not kept from a program that only these means hold; `None` if nothing of importance is.
 pub(crate) fn gap(findings: &[Finding], network: bool) -> Option<&'static str> {
     let active = active(findings);
-    let any = |means: &[Means]| means.iter().any(|it| active.contains(it));
+    let held = |it: &Means| active.contains(it) || active.contains(&Means::Gvisor);
+    let any = |means: &[Means]| means.iter().any(held);
     let gaps = [
         (any(&[Means::MountNamespace, Means::Landlock]), "the machine's files"),
         (any(&[Means::UnprivilegedUser, Means::Landlock]), "what only root may change"),

@@ -20,6 +20,7 @@ mod cgroup;
 mod files;
 mod finding;
 mod folders;
+mod gvisor;
 mod helper;
 mod options;
 mod order;

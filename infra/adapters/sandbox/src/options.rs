@@ -13,6 +13,8 @@ pub struct Options {
     pub network: bool,
     /// Whether namespaces are used, where the machine has them. Without, Landlock and seccomp hold programs.
     pub namespaces: bool,
+    /// The `runsc` that runs programs, by its name or path, if gVisor is to hold them.
+    pub gvisor: Option<PathBuf>,
     /// How many programs run at once; others wait.
     pub runs: usize,
     /// The most bytes of a workspace, for what the gateway itself writes into it.
@@ -45,6 +47,7 @@ impl Options {
             insist: Insist::OnTheEssentials,
             network: false,
             namespaces: true,
+            gvisor: None,
             runs: 8,
             disk: 64 << 20,
             total: 4 << 30,

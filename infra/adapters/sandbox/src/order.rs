@@ -9,7 +9,10 @@ use std::{
 use dormouse_core::ports::{Ended, Limits};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::finding::{Finding, Means};
+use crate::{
+    finding::{Finding, Means},
+    gvisor::Gvisor,
+};
 
 /// The most bytes of a frame: what a program may be given to read is far less.
 const LARGEST: u32 = 256 << 20;
@@ -33,6 +36,8 @@ pub(crate) struct Order {
     pub(crate) cgroup: Option<PathBuf>,
     /// What it may use.
     pub(crate) limits: Limits,
+    /// What runs it, if not the kernel.
+    pub(crate) gvisor: Option<Gvisor>,
     /// Means without which it must not run.
     pub(crate) needed: Vec<Means>,
 }

@@ -1,6 +1,6 @@
 //! The sandbox of this machine.
 
-use std::{future::pending, sync::Arc, time::Duration};
+use std::{future::pending, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -20,6 +20,7 @@ use crate::{
     files,
     finding::{Finding, Means, active, confinement, gap},
     folders::{Folder, Folders, Occupied, broken},
+    gvisor::{self, Bundle},
     helper::{Heard, carry_out},
     options::{Insist, Options},
     order::{Order, Outcome, Report},
@@ -54,6 +55,7 @@ struct Holds {
     findings: Vec<Finding>,
     cgroups: Option<Cgroups>,
     namespaces: bool,
+    runsc: Option<PathBuf>,
 }
 
 impl ProcessSandbox {
@@ -188,13 +190,16 @@ impl Machine {
         let needed = self.needed(&holds.findings)?;
         let group = holds.cgroups.as_ref().map(|groups| groups.make(limits)).transpose();
         let group = group.map_err(|error| broken("a cgroup cannot be made", error))?;
-        let order = Order {
+        let mut order = Order {
             command: program.command.clone(),
             cgroup: group.as_ref().map(|group| group.path().to_owned()),
             limits: limits.clone(),
             needed,
             ..self.order(folder)?
         };
+        let bundle = holds.runsc.as_ref().map(|runsc| Bundle::prepare(runsc, folder, &mut order));
+        let _bundle =
+            bundle.transpose().map_err(|error| broken("a bundle cannot be written", error))?;
         let leave = async {
             tokio::select! {
                 _ = left => {}
@@ -216,6 +221,13 @@ impl Machine {
 
     /// Confines nothing, in every way there is, and hears how that went.
     async fn find_out(&self) -> Result<Holds> {
+        if let Some(name) = &self.options.gvisor {
+            let runsc =
+                gvisor::find(name).map_err(|why| Error::new(Code::SandboxUnavailable, why))?;
+            tracing::info!(runsc = %runsc.display(), "gVisor holds programs");
+            let findings = vec![Finding::active(Means::Gvisor)];
+            return Ok(Holds { findings, cgroups: None, namespaces: false, runsc: Some(runsc) });
+        }
         let cgroups = Cgroups::find();
         let mut without = None;
         let heard = match self.probe(cgroups.as_ref().ok(), self.options.namespaces).await? {
@@ -245,7 +257,7 @@ impl Machine {
         if let Some(what) = gap(&findings, self.options.network) {
             tracing::warn!("programs are not kept from {what} on this machine");
         }
-        Ok(Holds { findings, cgroups: cgroups.ok(), namespaces })
+        Ok(Holds { findings, cgroups: cgroups.ok(), namespaces, runsc: None })
     }
 
     /// What holds, or why that cannot be told in this way.
@@ -281,6 +293,7 @@ impl Machine {
             user: self.user,
             network: self.options.network,
             cgroup: None,
+            gvisor: None,
             limits: Limits::default(),
             needed: Vec::new(),
         })
@@ -305,6 +318,8 @@ impl Machine {
                 Code::SandboxUnavailable,
                 format!("no program is run on this machine: {why}"),
             )),
+            // gVisor's own affair.
+            None if self.options.gvisor.is_some() => Ok(Vec::new()),
             None => Ok(active(findings)),
         }
     }

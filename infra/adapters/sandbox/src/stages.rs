@@ -4,7 +4,7 @@ mod confine;
 mod enter;
 mod landlock;
 mod measure;
-mod mounts;
+pub(crate) mod mounts;
 mod processes;
 mod rlimits;
 mod seccomp;
@@ -12,10 +12,15 @@ mod user;
 mod warden;
 
 use std::{
-    io,
+    fs::File,
+    io::{self, Seek, Write},
     os::{fd::AsFd, unix::net::UnixStream},
     process::ExitCode,
 };
+
+use rustix::fs::{MemfdFlags, memfd_create};
+
+pub(crate) use confine::environment;
 
 /// The program that is running, by a name that leads to it whatever happened to its file.
 const SELF: &str = "/proc/self/exe";
@@ -45,12 +50,19 @@ pub fn exec(mut arguments: impl Iterator<Item = String>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            use std::io::Write;
             // The gateway notices that nothing was reported; this only says why, to whoever looks.
             let _ = writeln!(io::stderr(), "sandbox: {stage}: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// What a program reads, where it needs nobody to write it.
+fn input(content: &[u8]) -> io::Result<File> {
+    let mut input = File::from(memfd_create("stdin", MemfdFlags::CLOEXEC)?);
+    input.write_all(content)?;
+    input.rewind()?;
+    Ok(input)
 }
 
 /// The line to the stage before.

@@ -1,8 +1,7 @@
 //! The last stage: gives up what it may, one power after the other, and becomes the program.
 
 use std::{
-    env, fs,
-    io::{self, Seek, Write},
+    env, fs, io,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::Command,
@@ -10,11 +9,11 @@ use std::{
 
 use nix::sched::CloneFlags;
 use rustix::{
-    fs::{MemfdFlags, Mode, memfd_create},
+    fs::Mode,
     process::{Signal, nice, set_parent_process_death_signal, setsid, umask},
 };
 
-use super::{landlock, line, mounts, rlimits, seccomp, user};
+use super::{input, landlock, line, mounts, rlimits, seccomp, user};
 use crate::{
     finding::{Finding, Means},
     order::{self, Order, Outcome},
@@ -36,10 +35,7 @@ pub(super) fn run(inside: bool) -> io::Result<()> {
     let mut warden = line()?;
     let order: Order = order::read(&mut warden)?.ok_or(io::ErrorKind::UnexpectedEof)?;
     let stdin = order::read_bytes(&mut warden)?.ok_or(io::ErrorKind::UnexpectedEof)?;
-    // What it reads is put where it needs nobody to write it.
-    let mut input = fs::File::from(memfd_create("stdin", MemfdFlags::CLOEXEC)?);
-    input.write_all(&stdin)?;
-    input.rewind()?;
+    let input = input(&stdin)?;
     drop(stdin);
 
     let (home, scratch) = places(&order, inside);
@@ -91,8 +87,18 @@ fn give_up(order: &Order, own: [&Path; 2], inside: bool) -> io::Result<Vec<Findi
     found.push(Finding::of(Means::Rlimits, limited));
     user::give_up_privileges()?;
     found.extend(landlock::restrict(own, inside, order.network));
-    found.push(Finding::of(Means::Seccomp, seccomp::restrict(order.network)));
+    found.push(Finding::of(Means::Seccomp, seccomp::restrict(order.network, inside)));
     Ok(found)
+}
+
+/// All that is in a program's environment.
+pub(crate) fn environment(home: &Path, scratch: &Path) -> [(&'static str, String); 4] {
+    [
+        ("PATH", PATH.to_owned()),
+        ("HOME", home.display().to_string()),
+        ("LANG", "C.UTF-8".to_owned()),
+        ("TMPDIR", scratch.display().to_string()),
+    ]
 }
 
 /// Returns only if that fails.
@@ -100,12 +106,6 @@ fn become_program(command: &[String], home: &Path, scratch: &Path) -> io::Error 
     let Some((program, arguments)) = command.split_first() else {
         return io::ErrorKind::NotFound.into();
     };
-    Command::new(program)
-        .args(arguments)
-        .env_clear()
-        .env("PATH", PATH)
-        .env("HOME", home)
-        .env("LANG", "C.UTF-8")
-        .env("TMPDIR", scratch)
-        .exec()
+    let environment = environment(home, scratch);
+    Command::new(program).args(arguments).env_clear().envs(environment).exec()
 }

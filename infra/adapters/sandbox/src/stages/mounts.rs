@@ -18,15 +18,15 @@ use rustix::{
 use crate::order::Order;
 
 /// Where a program works, in there.
-pub(super) const WORKSPACE: &str = "/workspace";
+pub(crate) const WORKSPACE: &str = "/workspace";
 /// Where its temporary files are, in there.
-pub(super) const SCRATCH: &str = "/tmp";
+pub(crate) const SCRATCH: &str = "/tmp";
 
 /// Where programs and libraries are.
-pub(super) const SYSTEM: [&str; 8] =
+pub(crate) const SYSTEM: [&str; 8] =
     ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store"];
 /// What of the system's settings programs need.
-pub(super) const ETC: [&str; 9] = [
+pub(crate) const ETC: [&str; 9] = [
     "/etc/alternatives",
     "/etc/ca-certificates",
     "/etc/ld.so.cache",
@@ -38,15 +38,16 @@ pub(super) const ETC: [&str; 9] = [
     "/etc/ssl/certs",
 ];
 /// What they need to use the network.
-pub(super) const ETC_OF_NETWORK: [&str; 3] =
+pub(crate) const ETC_OF_NETWORK: [&str; 3] =
     ["/etc/hosts", "/etc/nsswitch.conf", "/etc/resolv.conf"];
 /// What they may read from and write to.
 pub(super) const DEVICES: [&str; 5] =
     ["/dev/full", "/dev/null", "/dev/random", "/dev/urandom", "/dev/zero"];
 
 /// Who is who, in there.
-const PASSWD: &str = "root:x:0:0::/:/bin/false\nuser:x:1000:1000::/workspace:/bin/sh\nnobody:x:65534:65534::/workspace:/bin/sh\n";
-const GROUP: &str = "root:x:0:\nuser:x:1000:\nnogroup:x:65534:\n";
+pub(crate) const PASSWD: &str = "root:x:0:0::/:/bin/false\nuser:x:1000:1000::/workspace:/bin/sh\nnobody:x:65534:65534::/workspace:/bin/sh\n";
+/// In which groups.
+pub(crate) const GROUP: &str = "root:x:0:\nuser:x:1000:\nnogroup:x:65534:\n";
 
 /// Builds it, and makes it the root of this process.
 ///

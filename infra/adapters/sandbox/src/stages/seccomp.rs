@@ -19,22 +19,25 @@ use seccompiler::{
 /// ioctl_tiocsti(2) and TIOCLINUX (asm-generic/ioctls.h): typing for others into a terminal.
 const TYPING: [u64; 2] = [0x5412, 0x541c];
 
+/// socket(2): which of the bits of a type are the kind of a socket, and not how it is opened.
+const KINDS: u64 = 0xf;
+
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-/// Restricts this process for good.
-pub(super) fn restrict(network: bool) -> Result<(), String> {
-    let filters = filters(network).map_err(|error| error.to_string())?;
+/// Restricts this process for good. Where it sees the machine's file system, the machine's sockets are in it.
+pub(super) fn restrict(network: bool, inside: bool) -> Result<(), String> {
+    let filters = filters(network, inside).map_err(|error| error.to_string())?;
     filters.iter().try_for_each(|filter| apply_filter(filter)).map_err(|error| error.to_string())
 }
 
-fn filters(network: bool) -> Result<Vec<BpfProgram>, BackendError> {
+fn filters(network: bool, inside: bool) -> Result<Vec<BpfProgram>, BackendError> {
     let arch = env::consts::ARCH.try_into()?;
     let program = |rules, otherwise, then| -> Result<BpfProgram, BackendError> {
         SeccompFilter::new(rules, otherwise, then, arch)?.try_into()
     };
     let error = |number: i32| SeccompAction::Errno(number.unsigned_abs());
     Ok(vec![
-        program(refused(network)?, SeccompAction::Allow, error(libc::EACCES))?,
+        program(refused(network, inside)?, SeccompAction::Allow, error(libc::EACCES))?,
         program(allowed()?, error(libc::ENOSYS), SeccompAction::Allow)?,
     ])
 }
@@ -60,7 +63,7 @@ fn allowed() -> Result<Rules, BackendError> {
 }
 
 /// What is allowed in general, but not so.
-fn refused(network: bool) -> Result<Rules, BackendError> {
+fn refused(network: bool, inside: bool) -> Result<Rules, BackendError> {
     let is = |index, value: u64| {
         SeccompCondition::new(index, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)
     };
@@ -68,16 +71,31 @@ fn refused(network: bool) -> Result<Rules, BackendError> {
         let value = u64::from(value.unsigned_abs());
         SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, value)
     };
-    let mut families = vec![is_not(libc::AF_UNIX)?];
+    let mut families = Vec::new();
+    if inside {
+        families.push(is_not(libc::AF_UNIX)?);
+    }
     if network {
         families.extend([is_not(libc::AF_INET)?, is_not(libc::AF_INET6)?]);
         families.push(is_not(libc::AF_NETLINK)?);
     }
+    let socket = match families.len() {
+        0 => Vec::new(),
+        _ => vec![SeccompRule::new(families)?],
+    };
     let typing = TYPING.map(|request| SeccompRule::new(vec![is(1, request)?]));
-    Ok(Rules::from([
-        (libc::SYS_socket, vec![SeccompRule::new(families)?]),
+    let mut rules = Rules::from([
+        (libc::SYS_socket, socket),
         (libc::SYS_ioctl, typing.into_iter().collect::<Result<_, _>>()?),
-    ]))
+    ]);
+    if !inside {
+        // Pairs may only speak with each other, but datagrams may be sent elsewhere.
+        let datagrams = u64::from(libc::SOCK_DGRAM.unsigned_abs());
+        let kind = SeccompCmpOp::MaskedEq(KINDS);
+        let pair = argument(1, SeccompCmpArgLen::Dword, kind, datagrams)?;
+        rules.insert(libc::SYS_socketpair, vec![pair]);
+    }
+    Ok(rules)
 }
 
 fn argument(
@@ -95,8 +113,9 @@ mod tests {
 
     #[test]
     fn the_filters_can_be_built() {
-        assert_eq!(filters(false).unwrap().len(), 2);
-        assert_eq!(filters(true).unwrap().len(), 2);
+        for (network, inside) in [(false, false), (false, true), (true, false), (true, true)] {
+            assert_eq!(filters(network, inside).unwrap().len(), 2);
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ use rustix::{
 use super::{CONFINE, INSIDE, SELF, line, measure::Measure, measure::OFTEN, mounts, processes};
 use crate::{
     finding::{Finding, Means},
+    gvisor::Gvisor,
     order::{self, Order, Outcome, Report},
 };
 
@@ -57,16 +58,23 @@ fn obey(
     namespaces: &Result<(), String>,
     gateway: &UnixStream,
 ) -> io::Result<Option<Report>> {
+    if let Some(gvisor) = &order.gvisor {
+        let program = Confined::in_gvisor(gvisor, order.network, stdin)?;
+        let outcome = watch(order, program, false, gateway)?;
+        let findings = Vec::new();
+        return Ok(outcome.map(|outcome| Report { findings, outcome }));
+    }
     let inside = namespaces.is_ok();
     let mut findings = namespaces_found(order, namespaces);
     findings.push(join_cgroup(order));
     if inside && let Err(why) = mounts::build(order) {
         return Ok(Some(Report { findings, outcome: Outcome::Refused(why) }));
     }
-    let mut program = Confined::start(inside)?;
-    order::write(&mut program.line, order)?;
-    order::write_bytes(&mut program.line, stdin)?;
-    let told = order::read::<Result<Vec<Finding>, String>>(&mut program.line)?;
+    let (mut line, mut program) = Confined::start(inside)?;
+    order::write(&mut line, order)?;
+    order::write_bytes(&mut line, stdin)?;
+    let told = order::read::<Result<Vec<Finding>, String>>(&mut line)?;
+    program.line = Some(line);
     let told = told.unwrap_or_else(|| Err("it could not be confined".to_owned()));
     let told = match told {
         Ok(told) => told,
@@ -119,18 +127,23 @@ fn watch(
     } else {
         [order.workspace.clone(), order.scratch.clone()]
     };
-    let mut measure = Measure::new(&order.limits, own);
+    let mut measure = match order.gvisor {
+        Some(_) => Measure::new(&Gvisor::limits(&order.limits), own),
+        None => Measure::new(&order.limits, own),
+    };
     let begun = Instant::now();
-    order::write_bytes(&mut program.line, b"go")?;
-    program.line.shutdown(Shutdown::Write)?;
-    // The line ends when the program takes the helper's place.
-    if let Some(outcome) = order::read(&mut program.line)? {
-        return Ok(Some(outcome));
+    if let Some(mut line) = program.line.take() {
+        order::write_bytes(&mut line, b"go")?;
+        line.shutdown(Shutdown::Write)?;
+        // The line ends when the program takes the helper's place.
+        if let Some(outcome) = order::read(&mut line)? {
+            return Ok(Some(outcome));
+        }
     }
     loop {
         if let Some(status) = processes::reap(program.id) {
             // It may have ended because it had too much, or while nobody looked.
-            let ended = measure.passed().unwrap_or_else(|| ended(status));
+            let ended = measure.passed().unwrap_or_else(|| ended(status, order.gvisor.is_some()));
             return Ok(Some(Outcome::Ended(ended, begun.elapsed())));
         }
         let left = order.limits.time.saturating_sub(begun.elapsed());
@@ -159,12 +172,18 @@ fn gateway_left(gateway: &UnixStream, alive: &OwnedFd, moment: Duration) -> io::
     Ok(!watched[0].revents().is_empty())
 }
 
-fn ended(status: WaitStatus) -> Ended {
-    match (status.exit_status(), status.terminating_signal()) {
-        (Some(code), _) => Ended::Exited(code),
-        (None, Some(libc::SIGXCPU)) => Ended::OutOfTime,
-        (None, Some(libc::SIGXFSZ)) => Ended::OutOfDisk,
-        (None, signal) => Ended::Killed(signal.unwrap_or_default()),
+/// gVisor says of a program that was killed what shells say: 128 and the signal.
+fn ended(status: WaitStatus, in_gvisor: bool) -> Ended {
+    let status = match status.exit_status() {
+        Some(code) if in_gvisor && code > 128 => Err(code - 128),
+        Some(code) => Ok(code),
+        None => Err(status.terminating_signal().unwrap_or_default()),
+    };
+    match status {
+        Ok(code) => Ended::Exited(code),
+        Err(libc::SIGXCPU) => Ended::OutOfTime,
+        Err(libc::SIGXFSZ) => Ended::OutOfDisk,
+        Err(signal) => Ended::Killed(signal),
     }
 }
 
@@ -174,20 +193,33 @@ struct Confined {
     id: Pid,
     /// Can be read from when it has ended.
     alive: OwnedFd,
-    line: UnixStream,
+    /// Where it is waited for, before it has.
+    line: Option<UnixStream>,
 }
 
 impl Confined {
-    fn start(inside: bool) -> io::Result<Self> {
+    fn start(inside: bool) -> io::Result<(UnixStream, Self)> {
         let (ours, theirs) = UnixStream::pair()?;
         let mut command = Command::new(SELF);
         command.args(["sandbox", "exec", CONFINE]);
         if inside {
             command.arg(INSIDE);
         }
-        let child = command.stdin(Stdio::from(OwnedFd::from(theirs))).spawn()?;
+        command.stdin(Stdio::from(OwnedFd::from(theirs)));
+        Ok((ours, Self::spawn(&mut command)?))
+    }
+
+    /// gVisor takes no orders: it begins at once.
+    fn in_gvisor(gvisor: &Gvisor, network: bool, stdin: &[u8]) -> io::Result<Self> {
+        let (program, arguments) = gvisor.command(network);
+        let input = super::input(stdin)?;
+        Self::spawn(Command::new(program).args(arguments).stdin(Stdio::from(input)))
+    }
+
+    fn spawn(command: &mut Command) -> io::Result<Self> {
+        let child = command.spawn()?;
         let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let id = id.ok_or(io::ErrorKind::NotFound)?;
-        Ok(Self { id, alive: pidfd_open(id, PidfdFlags::empty())?, line: ours })
+        Ok(Self { id, alive: pidfd_open(id, PidfdFlags::empty())?, line: None })
     }
 }

@@ -5,7 +5,10 @@ use std::{
     net::TcpListener,
     os::{
         linux::net::SocketAddrExt,
-        unix::net::{SocketAddr, UnixListener},
+        unix::{
+            fs::PermissionsExt,
+            net::{SocketAddr, UnixDatagram, UnixListener},
+        },
     },
 };
 
@@ -58,6 +61,12 @@ async fn no_socket_of_the_machine_is_reached_by_its_name() {
     for yard in yards() {
         let path = yard.folder.path().join("socket");
         let named = UnixListener::bind(&path).unwrap();
+        // Everybody of the machine may.
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o777)).unwrap();
+        let letters = yard.folder.path().join("letters");
+        let letter_box = UnixDatagram::bind(&letters).unwrap();
+        letter_box.set_nonblocking(true).unwrap();
+        std::fs::set_permissions(&letters, PermissionsExt::from_mode(0o777)).unwrap();
         named.set_nonblocking(true).unwrap();
         let printed = yard
             .python(&format!(
@@ -68,11 +77,21 @@ async fn no_socket_of_the_machine_is_reached_by_its_name() {
                  \x20       print('REACHED', name)\n\
                  \x20   except OSError as error:\n\
                  \x20       pass\n\
+                 for make in [lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM),\n\
+                 \x20       lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0]]:\n\
+                 \x20   try:\n\
+                 \x20       make().sendto(b'x', '{}')\n\
+                 \x20       print('SENT')\n\
+                 \x20   except OSError as error:\n\
+                 \x20       pass\n\
                  print('over')",
-                path.display()
+                path.display(),
+                letters.display(),
             ))
             .await;
         assert_eq!(printed, "over\n", "{}", yard.name);
+        let letter = letter_box.recv(&mut [0]).unwrap_err();
+        assert_eq!(letter.kind(), ErrorKind::WouldBlock, "{}", yard.name);
         for listener in [&listener, &named] {
             assert_eq!(
                 listener.accept().unwrap_err().kind(),
