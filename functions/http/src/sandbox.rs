@@ -20,7 +20,7 @@ use dormouse_core::{
     Code, Error, Result,
     inference::Deadline,
     keys::Fingerprint,
-    ports::{Host, Sandbox},
+    ports::{Host, Limits, Sandbox},
     sandbox::{
         serve,
         wire::{self, Call, MEDIA_TYPE, Reply},
@@ -34,6 +34,9 @@ use crate::{body, caller, problem, problem::Problem, state};
 
 /// How many calls are taken at once for each program that may run: most are about files, or wait.
 const CALLS_PER_RUN: usize = 8;
+
+/// The most that is kept of what a program prints, in bytes.
+const MOST_OUTPUT: usize = 16 << 20;
 
 /// A sandbox, and for whom it is.
 #[derive(Clone, Debug)]
@@ -82,12 +85,25 @@ async fn answer(
         return Err(Error::new(Code::Unauthenticated, message).into());
     }
     let _place = Place::take(&served)?;
-    let (call, content) = read(&served, body).await?;
+    let (mut call, content) = read(&served, body).await?;
+    if let Call::Run { limits, .. } = &mut call {
+        bound(limits, &served.settings);
+    }
     let (reply, content) = serve(&*served.sandbox, call, content).await;
     if let Reply::Failed { code, message, .. } = &reply {
         tracing::info!(code, message, "a call failed");
     }
     Ok(([(CONTENT_TYPE, MEDIA_TYPE)], wire::encode(&reply, &content)?).into_response())
+}
+
+/// A caller may ask for less than the operator allows, not for more.
+fn bound(limits: &mut Limits, settings: &Settings) {
+    let most = settings.sandbox_limits();
+    limits.time = limits.time.min(settings.request_timeout);
+    limits.memory = limits.memory.min(most.memory);
+    limits.processes = limits.processes.min(most.processes);
+    limits.disk = limits.disk.min(most.disk);
+    limits.output = limits.output.min(MOST_OUTPUT);
 }
 
 async fn read(served: &Served, body: Body) -> Result<(Call, Bytes)> {

@@ -13,6 +13,8 @@ use dormouse_core::{
 pub(crate) enum Command {
     /// Serve until told to stop.
     Serve(Settings),
+    /// Run programs for gateways elsewhere until told to stop.
+    Sandbox(Settings),
     /// See to the models of a gateway that runs.
     Models(Order),
     /// Say whether a gateway would start with these settings.
@@ -69,7 +71,11 @@ pub(crate) fn parse() -> Result<Command> {
         }
         Some(("check", matches)) => Ok(Command::Check(settings(matches)?)),
         Some(("models", matches)) => order(matches).map(Command::Models),
-        _ => Err(Error::invalid("command", "name a command: serve, ask, check or models")),
+        Some(("sandbox", matches)) => match matches.subcommand() {
+            Some(("serve", matches)) => Ok(Command::Sandbox(settings(matches)?)),
+            _ => Err(Error::invalid("command", "say what to do: serve")),
+        },
+        _ => Err(Error::invalid("command", "name a command: serve, ask, check, models or sandbox")),
     }
 }
 
@@ -103,12 +109,17 @@ fn clap() -> Clap {
         .subcommand(Clap::new("release").about("Stop it when its answers are finished").arg(name()))
         .arg(variable("url", "URL", "Where the gateway listens [default: http://127.0.0.1:8080]"))
         .arg(variable("api-key", "KEY", "An administrator's key [env: DORMOUSE_API_KEY]"));
+    let sandbox = Clap::new("sandbox")
+        .about("Run programs for gateways that cannot: on Lambda, in Spin, on other machines")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(Clap::new("serve").about("Serve them until SIGTERM or Ctrl-C").args(flags()));
     Clap::new("dormouse")
         .version(env!("CARGO_PKG_VERSION"))
         .about("A serverless agent gateway in front of any model server")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommands([serve, ask, check, models])
+        .subcommands([serve, ask, check, models, sandbox])
 }
 
 fn flags() -> impl Iterator<Item = Arg> {

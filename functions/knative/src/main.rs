@@ -7,15 +7,22 @@ mod connections;
 mod discover;
 mod first_key;
 mod models;
+mod sandbox;
 mod serve;
 mod signals;
 
-use std::{io::Write, process::ExitCode};
+use std::{env, io::Write, process::ExitCode};
 
 use command_line::Command;
 use dormouse_core::Result;
 
 fn main() -> ExitCode {
+    // Before there are threads: the helper of the sandbox must be alone in its process.
+    let mut arguments = env::args().skip(1);
+    if arguments.next().as_deref() == Some("sandbox") && arguments.next().as_deref() == Some("exec")
+    {
+        return dormouse_wiring::sandbox_exec(arguments);
+    }
     match run() {
         Ok(code) => code,
         Err(error) => {
@@ -30,6 +37,7 @@ fn main() -> ExitCode {
 async fn run() -> Result<ExitCode> {
     match command_line::parse()? {
         Command::Serve(settings) => serve::serve(settings).await?,
+        Command::Sandbox(settings) => sandbox::serve(settings).await?,
         Command::Models(order) => models::run(&order).await?,
         Command::Ask { settings, question } => ask::ask(settings, &question).await?,
         Command::Check(settings) => return check::check(&settings),

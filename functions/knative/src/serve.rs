@@ -42,7 +42,8 @@ pub(crate) async fn serve(mut settings: Settings) -> Result<()> {
     Ok(())
 }
 
-async fn listen(address: &str) -> Result<(TcpListener, SocketAddr)> {
+/// Listens, and says where, in case any port will do.
+pub(crate) async fn listen(address: &str) -> Result<(TcpListener, SocketAddr)> {
     let bound = async {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
@@ -124,7 +125,8 @@ async fn suggest(address: SocketAddr, gateway: Gateway, key: AdminKey) {
     }
 }
 
-fn say(text: &str) -> Result<()> {
+/// Prints for people.
+pub(crate) fn say(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     let written = writeln!(out, "{text}").and_then(|()| out.flush());
     written.map_err(|error| {

@@ -29,6 +29,7 @@ pub use catalog::catalog;
 pub use logging::start_logging;
 pub use machine::Machine;
 use models::Models;
+pub use sandbox::{SandboxHere, sandbox_exec};
 
 /// How many requests each core may run at once, if no setting says otherwise.
 const WORKERS_PER_CORE: u32 = 10;
@@ -55,7 +56,7 @@ pub fn gateway_on_machine(settings: Settings) -> Result<(Gateway, Machine)> {
     let host = NativeHost::default();
     let shared: Arc<dyn Host> = Arc::new(host.clone());
     let models = Models::start(&settings, &shared)?;
-    let sandbox = sandbox::elsewhere(&settings, &shared)?;
+    let sandbox = sandbox::here(&settings, &shared)?;
     let gateway = build(settings, read, shared, models.servers(), sandbox)?;
     Ok((gateway, Machine { models, host }))
 }

@@ -81,6 +81,11 @@ pub(crate) fn directory(settings: &Settings) -> Result<Option<PathBuf>> {
     Ok(file.and_then(Path::parent).map(Path::to_owned))
 }
 
+/// The data directory, which need not exist.
+pub(crate) fn data_directory(settings: &Settings) -> Result<PathBuf> {
+    data::directory(settings)
+}
+
 /// The text may be anything, and what stands before a colon is not always a scheme.
 fn unknown(scheme: &str) -> Error {
     let is_scheme = |it: char| it.is_ascii_alphanumeric() || "+-.".contains(it);

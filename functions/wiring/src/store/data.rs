@@ -17,7 +17,8 @@ pub(super) fn make_directory(settings: &Settings) -> Result<PathBuf> {
     Ok(directory)
 }
 
-fn directory(settings: &Settings) -> Result<PathBuf> {
+/// Where it is, or would be.
+pub(super) fn directory(settings: &Settings) -> Result<PathBuf> {
     if let Some(directory) = &settings.data {
         return Ok(PathBuf::from(directory));
     }
