@@ -82,6 +82,7 @@ pub(crate) fn directory(settings: &Settings) -> Result<Option<PathBuf>> {
 }
 
 /// The data directory, which need not exist.
+#[cfg(target_os = "linux")]
 pub(crate) fn data_directory(settings: &Settings) -> Result<PathBuf> {
     data::directory(settings)
 }

@@ -1,7 +1,9 @@
 //! Control groups, in which the kernel counts the memory and the processes of a program together.
 //!
-//! Version 2 only: <https://docs.kernel.org/admin-guide/cgroup-v2.html>. A gateway gets groups of its own where
-//! its own group was delegated to it (systemd: `Delegate=yes`), and where it is root and its group is the root.
+//! Version 2 only: <https://docs.kernel.org/admin-guide/cgroup-v2.html>. A group that has processes cannot have
+//! groups that count ("no internal processes"), but for the root. So a gateway makes groups beside its own where
+//! the one above was delegated to it (systemd: `Delegate=yes` and `DelegateSubgroup=`), and in its own where that
+//! is the root. It moves nobody.
 
 use std::{
     fs, io,
@@ -40,18 +42,27 @@ impl Cgroups {
         let mount = mount.ok_or("cgroup v2 is not mounted")?;
         let groups = fs::read_to_string("/proc/self/cgroup").map_err(told)?;
         let own = groups.lines().find_map(|line| line.strip_prefix("0::/"));
-        let base = Path::new(mount).join(own.ok_or("this process is in no cgroup v2")?);
-        let all = fs::read_to_string(base.join("cgroup.controllers")).map_err(told)?;
+        let own = Path::new(mount).join(own.ok_or("this process is in no cgroup v2")?);
+        let above = own.parent().filter(|above| above.starts_with(mount) && is_delegated(above));
+        match (Self::below(&own), above) {
+            (Err(_), Some(above)) => Self::below(above),
+            (found, _) => found,
+        }
+    }
+
+    fn below(base: &Path) -> Result<Self, String> {
+        let all = fs::read_to_string(base.join("cgroup.controllers"));
+        let all = all.map_err(|error| error.to_string())?;
         for controller in ["memory", "pids"] {
             if !all.split_whitespace().any(|it| it == controller) {
                 return Err(format!("cgroup v2 has no {controller} controller here"));
             }
         }
         fs::write(base.join("cgroup.subtree_control"), "+memory +pids")
-            .map_err(|error| format!("the gateway's own group is not delegated to it: {error}"))?;
-        let groups = Self { base };
+            .map_err(|error| format!("no group is delegated to the gateway: {error}"))?;
+        let groups = Self { base: base.to_owned() };
         // Whoever may make one may make another.
-        groups.make(&Limits::default()).map_err(told)?;
+        groups.make(&Limits::default()).map_err(|error| error.to_string())?;
         Ok(groups)
     }
 
@@ -75,6 +86,16 @@ impl Cgroups {
     }
 }
 
+/// Whether systemd has given a group away (systemd.resource-control(5), `Delegate=`).
+fn is_delegated(group: &Path) -> bool {
+    let says = |name: &str| {
+        let mut value = [0; 8];
+        let length = rustix::fs::getxattr(group, name, &mut value[..]);
+        length.is_ok_and(|length| value.get(..length) == Some(b"1"))
+    };
+    says("user.delegate") || says("trusted.delegate")
+}
+
 impl Cgroup {
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -95,5 +116,27 @@ impl Drop for Cgroup {
         if let Err(error) = fs::remove_dir(&self.path) {
             tracing::debug!(error = &error as &dyn std::error::Error, "a cgroup is left");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Not a group for the kernel, but a directory for the files by which it is told.
+    #[test]
+    fn a_group_is_told_its_limits_and_asked_what_happened() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let groups = Cgroups { base: folder.path().to_owned() };
+        let limits = Limits { memory: 1 << 20, processes: 10, ..Limits::default() };
+        let group = groups.make(&limits).unwrap();
+        let told = |name| fs::read_to_string(group.path().join(name)).unwrap();
+        assert_eq!((told("memory.max"), told("pids.max")), ("1048576".into(), "12".into()));
+        assert!(!group.ran_out_of_memory());
+        for (events, ran_out) in [("oom 1\noom_kill 0\n", false), ("oom 1\noom_kill 2\n", true)] {
+            fs::write(group.path().join("memory.events"), events).unwrap();
+            assert_eq!(group.ran_out_of_memory(), ran_out);
+        }
+        assert_ne!(groups.make(&limits).unwrap().path(), group.path());
     }
 }
