@@ -9,6 +9,7 @@ mod runs;
 mod sandbox;
 mod source;
 mod value;
+mod web;
 
 use std::time::Duration;
 
@@ -209,6 +210,8 @@ settings! {
         "How long a working directory is kept after it was last used.";
     sandbox_runs: Option<u32>, "sandbox-runs", "COUNT", None,
         "How many programs may run at once; others wait. Unset, 4 for each core.";
+    tools_dir: Option<String>, "tools-dir", "DIRECTORY", None,
+        "Where further tools are: programs, one for each. Native hosts only.";
     web_search: SearchEngine, "web-search", "ENGINE", Some("duckduckgo"),
         "Who searches the web for the tool web_search: duckduckgo (its instant answers), brave (with --web-search-key), or the URL of a SearXNG server.";
     web_search_key: Option<Secret>, "web-search-key", "KEY", None,
@@ -294,14 +297,9 @@ impl Settings {
                 "DORMOUSE_UPSTREAM must begin with http:// or https://",
             );
         }
-        if self.web_search == SearchEngine::Brave && self.web_search_key.is_none() {
-            return wrong(
-                "DORMOUSE_WEB_SEARCH_KEY",
-                "DORMOUSE_WEB_SEARCH_KEY must be set for brave",
-            );
-        }
         self.check_counts()?;
         runs::check(&self)?;
+        web::check(&self)?;
         source::check(&self)?;
         sandbox::check(&self)?;
         Ok(self)

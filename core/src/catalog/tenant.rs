@@ -58,7 +58,9 @@ impl Read for Patterns {
             Value::List(items) if items.is_empty() => Self::default(),
             _ => {
                 let patterns = Vec::<ToolPattern>::read(node, path, reading);
-                Self(patterns.into_iter().map(|it| it.0).collect())
+                // What could not be read left its default behind, and a note.
+                let read = patterns.into_iter().map(|it| it.0).filter(|it| !it.is_empty());
+                Self(read.collect())
             }
         }
     }

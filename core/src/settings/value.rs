@@ -9,7 +9,7 @@ use crate::{
     agent::Mode,
     catalog::{Api, AuthStyle},
     money::{Dollars, Price},
-    tools::{Allowed, SearchEngine},
+    tools::Allowed,
 };
 
 /// The longest duration that can be set: a hundred years.
@@ -195,20 +195,6 @@ impl Value for AuthStyle {
 impl Value for Allowed {
     fn parse(text: Option<&str>) -> Result<Self, String> {
         Self::parse(String::parse(text)?.split(',').map(str::trim).filter(|it| !it.is_empty()))
-    }
-}
-
-impl Value for SearchEngine {
-    fn parse(text: Option<&str>) -> Result<Self, String> {
-        match String::parse(text)?.as_str() {
-            "duckduckgo" => Ok(Self::DuckDuckGo),
-            "brave" => Ok(Self::Brave),
-            url if url.starts_with("http://") || url.starts_with("https://") => {
-                url.parse::<http::Uri>().map_err(|_| format!("`{url}` is not a URL"))?;
-                Ok(Self::SearXng(url.to_owned()))
-            }
-            other => Err(format!("`{other}` is neither duckduckgo, brave nor a URL")),
-        }
     }
 }
 

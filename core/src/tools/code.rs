@@ -12,8 +12,10 @@ use crate::{
     ports::{Ended, Limits, Printed, Program, Ran, Sandbox},
 };
 
-/// The longest program, in bytes.
-const MAX_CODE: usize = 256 << 10;
+/// The longest script of bash, in characters: it is an argument, of which Linux takes 128 KiB.
+const MAX_SCRIPT: usize = 30_000;
+/// The longest program in Python, in characters.
+const MAX_PROGRAM: usize = 256 << 10;
 /// How long the sandbox may take to end a program and to report.
 const REPORTING: Duration = Duration::from_secs(5);
 /// What a tool says that has nowhere to run code or to keep files.
@@ -24,10 +26,38 @@ pub(super) const NO_SANDBOX: &str =
 #[derive(Debug)]
 pub struct RunCode {
     definition: chat::Tool,
-    field: &'static str,
-    command: &'static [&'static str],
+    language: Language,
     sandbox: Option<Arc<dyn Sandbox>>,
     limits: Limits,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Language {
+    Bash,
+    Python,
+}
+
+impl Language {
+    /// Which field of the input holds the code.
+    fn field(self) -> &'static str {
+        match self {
+            Self::Bash => "command",
+            Self::Python => "code",
+        }
+    }
+
+    fn program(self, code: &str) -> Program {
+        let words = |words: [&str; 3]| words.into_iter().map(str::to_owned).collect();
+        match self {
+            // What a script calls may read its standard input, and would take a script that stood there.
+            Self::Bash => Program { command: words(["bash", "-c", code]), stdin: Bytes::new() },
+            // Python has read all of a program before it begins.
+            Self::Python => Program {
+                command: words(["python3", "-u", "-"]),
+                stdin: Bytes::copy_from_slice(code.as_bytes()),
+            },
+        }
+    }
 }
 
 impl RunCode {
@@ -35,23 +65,24 @@ impl RunCode {
     pub fn bash(sandbox: Option<Arc<dyn Sandbox>>, limits: Limits) -> Self {
         let about = "Runs a command or script with bash in the working directory of this task. Files stay \
             there from call to call. Returns exit status, standard output and standard error.";
-        let definition = described("bash", about, ("command", "The command or script."));
-        Self { definition, field: "command", command: &["bash", "-s"], sandbox, limits }
+        let definition =
+            described("bash", about, ("command", "The command or script."), MAX_SCRIPT);
+        Self { definition, language: Language::Bash, sandbox, limits }
     }
 
     /// `python`, in `sandbox` and within `limits`.
     pub fn python(sandbox: Option<Arc<dyn Sandbox>>, limits: Limits) -> Self {
         let about = "Runs a Python 3 program in the working directory of this task. Files stay there from call \
             to call, variables do not: print what you want to see.";
-        let definition = described("python", about, ("code", "The program."));
-        Self { definition, field: "code", command: &["python3", "-"], sandbox, limits }
+        let definition = described("python", about, ("code", "The program."), MAX_PROGRAM);
+        Self { definition, language: Language::Python, sandbox, limits }
     }
 }
 
-fn described(name: &str, about: &str, (field, meaning): (&str, &str)) -> chat::Tool {
+fn described(name: &str, about: &str, (field, meaning): (&str, &str), most: usize) -> chat::Tool {
     let schema = json!({
         "type": "object",
-        "properties": { field: { "type": "string", "maxLength": MAX_CODE, "description": meaning } },
+        "properties": { field: { "type": "string", "maxLength": most, "description": meaning } },
         "required": [field],
         "additionalProperties": false,
     });
@@ -69,13 +100,10 @@ impl Tool for RunCode {
         Some(self.limits.time + REPORTING)
     }
 
-    /// The code is the program's standard input: no file of the task's own is in the way, and its length
-    /// does not matter.
     async fn call(&self, input: Map<String, Value>, context: &Context) -> Output {
         let Some(sandbox) = &self.sandbox else { return Output::failed(NO_SANDBOX) };
-        let code = input.get(self.field).and_then(Value::as_str).unwrap_or_default();
-        let command = self.command.iter().map(|part| (*part).to_owned()).collect();
-        let program = Program { command, stdin: Bytes::copy_from_slice(code.as_bytes()) };
+        let code = input.get(self.language.field()).and_then(Value::as_str).unwrap_or_default();
+        let program = self.language.program(code);
         match sandbox.run(&context.workspace, &program, &self.limits).await {
             Ok(ran) => report(&ran),
             Err(error) => {

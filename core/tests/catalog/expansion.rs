@@ -82,7 +82,14 @@ default_provider: '${A}'
 #[test]
 fn the_variables_of_a_catalog_can_be_asked_for() {
     let names: Vec<_> = Catalog::variables(&example()).into_iter().collect();
-    let expected = ["ANTHROPIC_KEY", "GEMINI_KEY", "OPENAI_KEY_A", "OPENAI_KEY_B", "OPENAI_ORG"];
+    let expected = [
+        "ANTHROPIC_KEY",
+        "GEMINI_KEY",
+        "OPENAI_KEY_A",
+        "OPENAI_KEY_B",
+        "OPENAI_ORG",
+        "WEATHER_KEY",
+    ];
     assert_eq!(names, expected);
     assert!(Catalog::variables("a: [").is_empty());
 }

@@ -1,5 +1,10 @@
 //! Tools that the gateway runs itself.
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a failed expectation is a failed test")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed expectation is a failed test"
+)]
 
 mod bench;
 mod calculator;

@@ -122,7 +122,7 @@ async fn a_program_that_was_ended_says_by_what() {
 }
 
 #[tokio::test]
-async fn code_is_what_the_interpreter_reads() {
+async fn code_is_what_the_interpreter_runs_and_nothing_else_reads() {
     let sandbox = quiet();
     let bench = bench(Some(sandbox.clone()));
     bench.call("bash", json!({ "command": "ls 'a b'" })).await;
@@ -130,7 +130,7 @@ async fn code_is_what_the_interpreter_reads() {
     let ran = sandbox.ran.lock().unwrap();
     let told: Vec<_> = ran.iter().map(|it| (it.command.join(" "), it.stdin.as_ref())).collect();
     let wanted: [(String, &[u8]); 2] =
-        [("bash -s".into(), b"ls 'a b'"), ("python3 -".into(), b"print(1)")];
+        [("bash -c ls 'a b'".into(), b""), ("python3 -u -".into(), b"print(1)")];
     assert_eq!(told, wanted);
 }
 

@@ -110,6 +110,16 @@ fn a_flaw_names_its_place() {
 }
 
 #[test]
+fn a_whole_number_is_one_however_it_is_written() {
+    let even = json!({ "type": "integer", "multipleOf": 2 });
+    assert!(check(&even, &json!(2.0)).is_ok() && check(&even, &json!(1.0)).is_err());
+    assert!(
+        check(&json!({ "const": 9_007_199_254_740_993_i64 }), &json!(9_007_199_254_740_992.0))
+            .is_err()
+    );
+}
+
+#[test]
 fn a_schema_that_turns_in_circles_ends() {
     let circle = json!({ "$ref": "#" });
     let flaw = check(&circle, &json!(1)).unwrap_err();

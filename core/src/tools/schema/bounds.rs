@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use num_traits::ToPrimitive;
 use serde_json::{Map, Number, Value};
 
 /// The longest list whose items are compared with each other.
@@ -105,8 +106,11 @@ fn numbers(schema: &Map<String, Value>, number: &Number) -> Result<(), String> {
     Ok(())
 }
 
+/// A whole number, `1.0` among them.
 fn integer(number: &Number) -> Option<i128> {
-    number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from))
+    let float = || number.as_f64().filter(|it| it.fract() == 0.0)?.to_i128();
+    let whole = number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from));
+    whole.or_else(float)
 }
 
 fn compare(one: &Number, other: &Number) -> Option<Ordering> {
