@@ -21,8 +21,10 @@ use dormouse_core::{
     gateway::{Gateway, LocalServers, Ports, ToolPorts},
     ports::{Host, HttpClient, Sandbox},
     settings::Settings,
+    tools::Toolbox,
 };
-use dormouse_host::{ClientOptions, LocalClient, NativeHost, ReqwestClient};
+use dormouse_host::{ClientOptions, GuardedClient, LocalClient, NativeHost, ReqwestClient};
+use dormouse_plugins::Plugins;
 
 pub use agents::agents;
 pub use catalog::catalog;
@@ -72,7 +74,10 @@ fn build(
     let records = store::open(&settings, Arc::clone(&host))?;
     let blobs = blobs::open(&settings, &host)?;
     let http = Arc::new(http_client(&settings));
-    let tools = ToolPorts { sandbox, ..ToolPorts::default() };
+    let web = GuardedClient::new(settings.upstream_connect_timeout);
+    let plugins = settings.tools_dir.as_ref().map(Plugins::new);
+    let toolboxes = plugins.into_iter().map(|it| Arc::new(it) as Arc<dyn Toolbox>).collect();
+    let tools = ToolPorts { sandbox, web: Some(Arc::new(web)), toolboxes };
     let ports = Ports { host, http, records, blobs, models, tools };
     Ok(Gateway::with_catalog(settings, catalog, ports)?.with_agents(agents))
 }

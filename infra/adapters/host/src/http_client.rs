@@ -14,7 +14,7 @@ use futures::{StreamExt, TryStreamExt};
 use http::{Request, Response, Uri, uri::Scheme};
 use hyper_util::client::proxy::matcher::Matcher;
 use plain::{Failure, PlainClient};
-use reqwest::{Client, Proxy, redirect::Policy};
+use reqwest::{Client, ClientBuilder, Proxy, redirect::Policy};
 
 /// How connections are made.
 #[derive(Clone, Debug)]
@@ -58,9 +58,7 @@ impl ReqwestClient {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        // Fails only if a provider is already installed, which is just as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = Client::builder()
+        let mut builder = trusting()
             .connect_timeout(self.options.connect_timeout)
             .redirect(Policy::none())
             .tcp_nodelay(true);
@@ -87,11 +85,26 @@ impl ReqwestClient {
         let request = reqwest::Request::try_from(request).map_err(|error| {
             Error::new(Code::Internal, "the upstream's URL cannot be called").caused_by(error)
         })?;
-        let response = self.client()?.execute(request).await.map_err(failed)?;
-        let (parts, body) = http::Response::from(response).into_parts();
-        let bytes = http_body_util::BodyDataStream::new(body).map_err(failed).boxed();
-        Ok(Response::from_parts(parts, bytes))
+        execute(self.client()?, request).await
     }
+}
+
+/// A client in the making that trusts whom the system trusts.
+pub(crate) fn trusting() -> ClientBuilder {
+    // Fails only if a provider is already installed, which is just as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+}
+
+/// Sends a request and returns when the head of the answer is there.
+pub(crate) async fn execute(
+    client: &Client,
+    request: reqwest::Request,
+) -> Result<Response<ByteStream>> {
+    let response = client.execute(request).await.map_err(failed)?;
+    let (parts, body) = http::Response::from(response).into_parts();
+    let bytes = http_body_util::BodyDataStream::new(body).map_err(failed).boxed();
+    Ok(Response::from_parts(parts, bytes))
 }
 
 impl fmt::Debug for ReqwestClient {
