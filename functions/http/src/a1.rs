@@ -168,7 +168,8 @@ async fn ask(
     }
     chat.rest.insert("model".to_owned(), agent.as_model().into());
     let request = c1::request(chat)?;
-    let asked = Asked { request, conversing, named: None, route: spoken.route };
+    let asked =
+        Asked { request, conversing, named: None, route: spoken.route, came_by: spoken.came_by };
     answer::respond(gateway, caller, asked, id).await
 }
 
