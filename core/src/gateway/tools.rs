@@ -60,7 +60,8 @@ impl Gateway {
     /// As [`RegisteredTools::register`].
     pub async fn register_tool(&self, tenant: &str, new: NewTool) -> Result<RegisteredTool> {
         let of_operator = self.catalog.tools().iter().any(|tool| tool.definition.name == new.name);
-        if of_operator || BUILT_IN.contains(&new.name.as_str()) {
+        // `/v1/tools/execute` is a path of its own.
+        if of_operator || BUILT_IN.contains(&new.name.as_str()) || new.name == "execute" {
             let message = format!("there is a tool `{}` already", new.name);
             return Err(Error::new(crate::Code::Conflict, message).at("name"));
         }

@@ -30,6 +30,7 @@ mod session;
 mod state;
 mod stream;
 mod tenant;
+mod tools;
 
 use std::sync::Arc;
 

@@ -8,6 +8,7 @@ use crate::{
     a1, answer, c1, count, embeddings,
     files::{self, FILES, PICTURES},
     keys, mcp, models, moderations, problem, receipts, responses, runs, session, state, tenant,
+    tools,
 };
 
 /// One route of the gateway's own. The catalog may have more: each takes a request for an answer, and no
@@ -148,6 +149,9 @@ fn own() -> Vec<Route> {
         Route::at("/mcp", Ids::None).post(mcp::post).get(mcp::get).delete(mcp::delete),
         Route::at("/.well-known/oauth-protected-resource", Ids::None).get(mcp::metadata),
         Route::at("/.well-known/oauth-protected-resource/mcp", Ids::None).get(mcp::metadata),
+        Route::at("/v1/tools", Ids::None).post(tools::register).get(tools::list),
+        Route::at("/v1/tools/execute", Ids::None).post(tools::execute),
+        Route::at("/v1/tools/{id}", Ids::Tenant).get(tools::one).delete(tools::delete),
         Route::at("/v1/models", Ids::None).get(models::list),
         // Model ids contain slashes (`org/model`).
         Route::at("/v1/models/{*id}", gateways("every tenant may ask every model"))

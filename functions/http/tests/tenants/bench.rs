@@ -10,7 +10,7 @@ use dormouse_core::{
     agents::{AgentFile, AgentFiles, Agents},
     blobs::RecordsBlobs,
     catalog::Catalog,
-    gateway::{Gateway, Ports},
+    gateway::{Gateway, Ports, ToolPorts},
     memory::MemoryRecords,
     ports::{
         BlobPage, Blobs, ByteStream, Commit, HttpClient, Outcome, Page, Record, Records, Write,
@@ -223,7 +223,7 @@ impl Bench {
             records: records.clone(),
             models: None,
             blobs: None,
-            tools: Default::default(),
+            tools: ToolPorts { web: Some(provider.clone()), ..ToolPorts::default() },
         };
         let gateway = Gateway::with_catalog(settings, catalog, ports).unwrap();
         let agents = Arc::new(Definitions(Mutex::new(AGENTS.to_owned())));

@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::{
     bench::{Bench, Reply, Tenant},
     files::{PNG, keep},
+    tools,
 };
 
 /// The agent whose sessions are looked at: its name is no tenant's.
@@ -38,6 +39,7 @@ const MADE: &[(&str, Make)] = &[
     ("/v1/files/{id}/content", a_file),
     ("/v1/images/{id}", a_picture),
     ("/v1/images/{id}/content", a_picture),
+    ("/v1/tools/{id}", a_tool),
 ];
 
 fn a_file(us: &Tenant) -> BoxFuture<'_, String> {
@@ -46,6 +48,13 @@ fn a_file(us: &Tenant) -> BoxFuture<'_, String> {
 
 fn a_picture(us: &Tenant) -> BoxFuture<'_, String> {
     Box::pin(keep(us, "/v1/images", PNG))
+}
+
+fn a_tool(us: &Tenant) -> BoxFuture<'_, String> {
+    Box::pin(async {
+        let registered = us.ask(&Method::POST, "/v1/tools", tools::described("stock")).await;
+        registered.json()["name"].as_str().unwrap().to_owned()
+    })
 }
 
 fn a_response(us: &Tenant) -> BoxFuture<'_, String> {

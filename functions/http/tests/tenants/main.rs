@@ -12,3 +12,4 @@ mod config;
 mod files;
 mod isolation;
 mod limits;
+mod tools;
