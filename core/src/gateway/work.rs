@@ -270,7 +270,7 @@ impl Gateway {
 /// Works on what the queue hands out, until it hands out nothing.
 async fn work_on(gateway: Gateway, hand: Hand) {
     loop {
-        if gateway.closing.closed().now_or_never().is_some() {
+        if hand.rests() || gateway.closing.closed().now_or_never().is_some() {
             return;
         }
         let lease = gateway.work.runs.lease();

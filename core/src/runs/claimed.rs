@@ -99,6 +99,13 @@ impl Claimed {
         self.held.lock().await.run.clone()
     }
 
+    /// Whether nothing was told since a step was recorded, or since there were only so many `events`: then nobody
+    /// sees that what comes next is tried again.
+    pub async fn is_between_steps(&self, events: u64) -> bool {
+        let held = self.held.lock().await;
+        held.pending.is_empty() && held.run.events <= held.run.recorded.max(events)
+    }
+
     /// Adds events, to be told with the next commit. Returns how many bytes wait for it.
     pub async fn tell(&self, events: impl IntoIterator<Item = Bytes> + Send) -> usize {
         let mut held = self.held.lock().await;

@@ -88,6 +88,11 @@ impl Hands {
 pub(super) struct Hand(Arc<Hands>);
 
 impl Hand {
+    /// Whether nothing more is to be begun.
+    pub(super) fn rests(&self) -> bool {
+        self.0.state().resting
+    }
+
     /// Works on a run, until what is returned is dropped.
     pub(super) fn on(&self, run: &str) -> Working {
         let (stop, stopped) = oneshot::channel();

@@ -10,7 +10,7 @@ use super::{
     files::RunFiles,
     frames,
     hands::{HandOver, Working},
-    opening,
+    log, opening,
     record::{self, Recorder},
     told,
 };
@@ -65,7 +65,6 @@ pub(super) async fn perform(
         request,
         alarm: Alarm::after(Arc::clone(gateway.host()), sign),
         sign,
-        said: false,
         hurried: None,
         extended: gateway.host().elapsed(),
         delivery,
@@ -91,8 +90,6 @@ struct Performance<'a> {
     alarm: Alarm,
     /// How often a sign of life is given.
     sign: Duration,
-    /// Whether the caller was told anything.
-    said: bool,
     /// Until when the events that wait are to be committed.
     hurried: Option<Duration>,
     /// When the queue was last told that this process lives.
@@ -179,7 +176,6 @@ impl Performance<'_> {
         if frames.is_empty() {
             return Ok(());
         }
-        self.said = true;
         let waiting = self.recorder.claimed.tell(frames).await;
         let now = self.gateway.host().elapsed();
         let due = match self.hurried {
@@ -202,7 +198,9 @@ impl Performance<'_> {
             self.extended = now;
             let (queue, lease) = (&self.gateway.work.queue, self.gateway.work.runs.lease());
             // Where the message is another's by now, that one finds the run leased.
-            queue.extend(QUEUE, &mut self.delivery, lease).await?;
+            if let Err(error) = queue.extend(QUEUE, &mut self.delivery, lease).await {
+                log(&error, "the queue could not be told that a run is worked on");
+            }
         }
         Ok(())
     }
@@ -220,8 +218,8 @@ impl Performance<'_> {
         if error.code() == Code::Stopping {
             return self.hand_over().await;
         }
-        if !self.said && may_succeed_later(&error) && self.delivery.deliveries + 1 < MAX_DELIVERIES
-        {
+        let again = may_succeed_later(&error) && self.delivery.deliveries + 1 < MAX_DELIVERIES;
+        if again && claimed.is_between_steps(self.told.events).await {
             claimed.release().await?;
             let delay = error.delay().unwrap_or(RETRY).min(MAX_DELAY);
             let queue = &self.gateway.work.queue;

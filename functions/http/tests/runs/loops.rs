@@ -141,6 +141,18 @@ async fn a_process_that_stops_hands_a_run_over_between_its_steps() {
 }
 
 #[tokio::test]
+async fn a_run_waits_where_its_model_is_not_there_for_a_while() {
+    let (expected, _) = undisturbed().await;
+    let bench = Bench::new(script([Reply::Status(503), Reply::Says("Both are noted.")]));
+    let id = begin(&bench).await;
+    bench.settle().await;
+    assert_eq!(bench.response(0, &id).await["status"], "queued");
+    bench.pass(Duration::from_secs(30)).await;
+    assert_eq!(told(&bench.response(0, &id).await), expected);
+    assert_eq!(bench.log.noted.lock().unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn a_function_that_runs_out_of_time_hands_its_run_over() {
     let (expected, _) = undisturbed().await;
     let taker = Bench::set(
