@@ -104,7 +104,7 @@ impl Bench {
     /// Takes a run over in one of the processes.
     pub(crate) async fn take(&self, process: usize, run: &str) -> Taken {
         let begin = |_: &Run, _| Ok(vec![event("begun")]);
-        self.run(self.processes[process].claim("acme", run, begin)).unwrap()
+        self.processes[process].claim("acme", run, begin).await.unwrap()
     }
 
     /// Takes a run over that is free.
@@ -134,7 +134,7 @@ impl Bench {
     /// Ends a run from outside.
     pub(crate) async fn cancel(&self, process: usize, run: &str) -> (Run, bool) {
         let end = |_: &Run, _| Ok(event("cancelled"));
-        self.run(self.processes[process].cancel("acme", run, end)).unwrap()
+        self.processes[process].cancel("acme", run, end).await.unwrap()
     }
 }
 
