@@ -20,6 +20,7 @@ mod expand;
 mod file;
 pub(crate) mod kinds;
 mod logical;
+mod mcp;
 mod model;
 pub(crate) mod path;
 mod pattern;
@@ -48,6 +49,7 @@ use self::{
 };
 pub use self::{
     logical::{Candidate, Failure, Fallback, Resolved, Strategy},
+    mcp::{McpPlace, McpServer},
     model::{Capabilities, Capability, Facts, Model, Place},
     pattern::Pattern,
     problem::{Problem, Problems},
@@ -74,6 +76,7 @@ pub struct Catalog {
     prices: Prices,
     tools: Vec<HttpTool>,
     tenants: FileLevel,
+    mcp_servers: Vec<Arc<McpServer>>,
 }
 
 /// What a listed name stands for.
@@ -118,6 +121,11 @@ impl Catalog {
     /// The providers, as they are listed.
     pub fn providers(&self) -> &[Arc<Provider>] {
         &self.providers
+    }
+
+    /// The servers of the Model Context Protocol, as they are listed.
+    pub fn mcp_servers(&self) -> &[Arc<McpServer>] {
+        &self.mcp_servers
     }
 
     /// The listed models, in their order.
@@ -173,6 +181,7 @@ impl Catalog {
             prices: Prices::default(),
             tools: Vec::new(),
             tenants: FileLevel::default(),
+            mcp_servers: Vec::new(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! only if nothing was noted.
 
 mod candidates;
+mod mcp;
 mod providers;
 mod routes;
 mod tenants;
@@ -53,6 +54,8 @@ impl Build<'_> {
         self.catalog.default_model =
             file.default_model.map(|name| self.known(name, &root.field("default_model")));
         self.tools(file.tools.unwrap_or_default(), &root.field("tools"));
+        let servers = file.mcp_servers.unwrap_or_default();
+        self.catalog.mcp_servers = self.mcp_servers(servers, &root.field("mcp_servers"));
         self.tenants(file.tenant_defaults, file.tenants.unwrap_or_default(), &root);
         self.catalog
     }

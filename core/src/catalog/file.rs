@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use super::{
     kinds::{Amounts, BaseUrl, Count, HeaderFields, Hidden, ModelName, Name, Time},
     logical::{Failure, Strategy},
+    mcp::McpEntry,
     model::{Capabilities, Capability},
     path::Path,
     pattern::Pattern,
@@ -45,6 +46,8 @@ object! {
         optional default_provider: Name,
         /// HTTP services that the gateway calls for models.
         optional tools: Vec<ToolEntry>,
+        /// Servers of the Model Context Protocol, whose tools the gateway offers.
+        optional mcp_servers: Vec<McpEntry>,
         /// What holds for all tenants.
         optional tenant_defaults: TenantValues,
         /// What holds for single tenants, in place of `tenant_defaults`.

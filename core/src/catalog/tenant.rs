@@ -50,7 +50,7 @@ impl Word for Span {
 
 /// Patterns of tools, as they are written; none allow no tool.
 #[derive(Default)]
-struct Patterns(Vec<String>);
+pub(super) struct Patterns(pub(super) Vec<String>);
 
 impl Read for Patterns {
     fn read(node: &Node, path: &Path, reading: &mut Reading<'_>) -> Self {

@@ -137,6 +137,7 @@ fn secrets(settings: &Settings, catalog: &Catalog) -> Vec<String> {
         credentials.chain(provider.headers.secrets()).collect::<Vec<_>>()
     });
     let tools = catalog.tools().iter().flat_map(|tool| tool.headers.secrets());
-    let all = own.chain(headers).chain(providers).chain(tools);
+    let servers = catalog.mcp_servers().iter().flat_map(|server| server.secrets());
+    let all = own.chain(headers).chain(providers).chain(tools).chain(servers);
     all.filter(|secret| secret.len() >= SHORTEST_SECRET).collect()
 }

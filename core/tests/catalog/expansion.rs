@@ -84,6 +84,7 @@ fn the_variables_of_a_catalog_can_be_asked_for() {
     let names: Vec<_> = Catalog::variables(&example()).into_iter().collect();
     let expected = [
         "ANTHROPIC_KEY",
+        "DOCS_KEY",
         "GEMINI_KEY",
         "OPENAI_KEY_A",
         "OPENAI_KEY_B",

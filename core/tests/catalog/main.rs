@@ -5,6 +5,7 @@
 mod built;
 mod expansion;
 mod hostile;
+mod mcp;
 mod placed;
 mod references;
 mod resolving;

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use axum::{Router, body::Body};
 use dormouse_core::{
-    Result,
+    Error, Result,
     catalog::Catalog,
     gateway::{Gateway, Ports, ToolPorts},
     ports::{Host, HttpClient},
@@ -59,6 +59,11 @@ async fn router() -> Result<Router> {
 }
 
 fn gateway(settings: Settings, catalog: Catalog) -> Result<Gateway> {
+    if let Some(server) = catalog.mcp_servers().first() {
+        let name = &server.name;
+        let why = format!("mcp_servers: `{name}`: a component cannot call MCP servers");
+        return Err(Error::invalid("DORMOUSE_CONFIG", why));
+    }
     let host: Arc<dyn Host> = Arc::new(SpinHost);
     let http: Arc<dyn HttpClient> = Arc::new(SpinClient::new(settings.upstream_connect_timeout));
     let records = store::open(&settings, Arc::new(SpinHost))?;

@@ -73,10 +73,12 @@ fn build(
     settings.workers = settings.workers.or_else(|| Some(cores().saturating_mul(WORKERS_PER_CORE)));
     let records = store::open(&settings, Arc::clone(&host))?;
     let blobs = blobs::open(&settings, &host)?;
-    let http = Arc::new(http_client(&settings));
+    let http: Arc<dyn HttpClient> = Arc::new(http_client(&settings));
     let web = GuardedClient::new(settings.upstream_connect_timeout);
     let plugins = settings.tools_dir.as_ref().map(Plugins::new);
-    let toolboxes = plugins.into_iter().map(|it| Arc::new(it) as Arc<dyn Toolbox>).collect();
+    let plugins = plugins.into_iter().map(|it| Arc::new(it) as Arc<dyn Toolbox>);
+    let servers = dormouse_mcp::toolboxes(catalog.mcp_servers(), &host, &http);
+    let toolboxes = plugins.chain(servers).collect();
     let tools = ToolPorts { sandbox, web: Some(Arc::new(web)), toolboxes };
     let ports = Ports { host, http, records, blobs, models, tools };
     Ok(Gateway::with_catalog(settings, catalog, ports)?.with_agents(agents))
