@@ -189,6 +189,9 @@ mod server {
         endless {
             an_endless_body_is_cut_off,
         }
+        sdk {
+            the_mcp_sdk_works,
+        }
         stores {
             four_gateways_on_redis_never_pass_a_budget,
             four_gateways_on_postgres_never_pass_a_budget,

@@ -42,6 +42,14 @@ pub(crate) async fn the_anthropic_sdk_works(stage: Stage) {
     works(&stage, ANTHROPIC).await;
 }
 
+/// The official SDK of the Model Context Protocol calls the gateway's tools; no model is asked.
+pub(crate) async fn the_mcp_sdk_works(stage: Stage) {
+    let gateway = stage.gateway(&[]).await;
+    let mut check = python("mcp_sdk.py").await;
+    check.env("CHECK_URL", gateway.base()).env("CHECK_KEY", ADMIN_KEY);
+    run(check).await;
+}
+
 /// Runs a client against a gateway in front of the tiny model.
 async fn works(stage: &Stage, client: Client) {
     let llama = Llama::start_with(&["--embeddings"]).await;
