@@ -31,7 +31,7 @@ mod resolve;
 mod route;
 pub(crate) mod shape;
 mod simple;
-mod tenant;
+pub(crate) mod tenant;
 mod tool;
 pub(crate) mod tree;
 

@@ -221,6 +221,7 @@ impl Gateway {
         mut origin: Origin,
     ) -> Result<Answer> {
         let tenant = &caller.tenant;
+        self.equip(&mut request, &mut origin);
         let plan = agent::plan(self, caller, &request, &origin).await?;
         let opened = origin.conversing.take();
         let (keep, recalled) = match request.dialect {
@@ -235,7 +236,7 @@ impl Gateway {
             _ => (None, 0..0),
         };
         seal::open(&self.seals, tenant, &mut request).await?;
-        let recalled = self.instruct(&mut request, &mut origin, recalled)?;
+        let recalled = self.instruct(&mut request, recalled)?;
         let conversing = match opened {
             Some(opened) => {
                 Box::pin(converse::recall(self, caller, opened, &mut request, &origin)).await?

@@ -73,6 +73,19 @@ fn everything_wrong_in_any_file_is_said_at_once_with_its_place() {
 }
 
 #[test]
+fn what_has_no_effect_without_the_loop_is_refused() {
+    let text = "agents:\n- {name: a, system: S, tools: [bash], limits: {max_steps: 3}}\n- {name: b, system: S, mode: emulate, tools: []}\n- {name: c, system: S, mode: loop, tools: [], limits: {max_steps: 3}}\n- {name: d, system: S, mode: lop}\n";
+    let found = problems(&[text]);
+    let places = [
+        "0.yaml:2:31: agents[0].tools: has no effect without `mode: loop`",
+        "0.yaml:2:59: agents[0].limits.max_steps: has no effect without `mode: loop`",
+        "0.yaml:3:46: agents[1].tools: has no effect without `mode: loop`",
+        "0.yaml:5:30: agents[3].mode: `lop` must be emulate or loop; did you mean `loop`?",
+    ];
+    assert_eq!(found, places);
+}
+
+#[test]
 fn the_example_of_the_documentation_is_read() {
     let example = PAGE.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
     assert!(!read(&[example]).unwrap().list().is_empty());
@@ -107,6 +120,9 @@ fn the_schema_is_of_one_mind_with_the_reader() {
         (json!({ "system": "" }), false),
         (json!({ "name": "a b" }), false),
         (json!({ "limits": { "max_output_tokens": 0 } }), false),
+        (json!({ "mode": "loop", "tools": ["web_*", "!web_fetch"] }), true),
+        (json!({ "mode": "loop", "limits": { "max_steps": 0 } }), false),
+        (json!({ "mode": "lop" }), false),
         (json!({ "colour": "red" }), false),
     ] {
         let whole = agent(more);

@@ -2,13 +2,14 @@
 
 use crate::{
     Error, Result,
+    agent::{Mode, Options},
     chat::{Dialect, Message, Part, Request, Role},
 };
 
 /// What stands before the name of an agent where a model is named.
 pub const PREFIX: &str = "agent/";
 
-/// A model with instructions and limits.
+/// A model with instructions, tools and limits.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Agent {
     /// What callers call it.
@@ -25,12 +26,28 @@ pub struct Agent {
     pub top_p: Option<f64>,
     /// The most output tokens of an answer. A request may ask for fewer.
     pub max_output_tokens: Option<u32>,
+    /// Whose hands act. `None`: as the request says, or else as holds for its tenant.
+    pub mode: Option<Mode>,
+    /// Which of the gateway's tools it has, as [`Allowed`](crate::tools::Allowed) reads them. `None`: all that the
+    /// tenant may use.
+    pub tools: Option<Vec<String>>,
+    /// How often a run asks the model. A request may want fewer.
+    pub max_steps: Option<u32>,
 }
 
 impl Agent {
     /// What requests call it that name a model.
     pub fn as_model(&self) -> String {
         format!("{PREFIX}{}", self.name)
+    }
+
+    /// Says whose hands act, with which tools, and how often; what the agent leaves open is the request's to say.
+    pub(crate) fn equip(&self, options: &mut Options) {
+        options.mode = self.mode.or(options.mode);
+        if let Some(tools) = &self.tools {
+            options.tools = Some(tools.clone());
+        }
+        options.max_steps = [options.max_steps, self.max_steps].into_iter().flatten().min();
     }
 
     /// Makes a request for the agent one for its model. Returns how many messages it put in front.

@@ -5,10 +5,11 @@
 use crate::catalog::{
     kinds::{Count, ModelName, Name, Prose, UpTo},
     shape::object,
+    tenant::{Hands, Patterns},
 };
 
 object! {
-    /// Agents of a Dormouse gateway: models with instructions and limits, under names.
+    /// Agents of a Dormouse gateway: models with instructions, tools and limits, under names.
     File {
         /// The agents.
         required agents: Vec<AgentEntry>,
@@ -30,6 +31,12 @@ object! {
         optional temperature: UpTo<2>,
         /// Nucleus sampling where the request does not say.
         optional top_p: UpTo<1>,
+        /// Whose hands act: `emulate` (calls of tools go to the caller) or `loop` (the gateway runs its own).
+        /// Default: as the request says, or else as holds for its tenant.
+        optional mode: Hands,
+        /// Which of the gateway's tools it has, as patterns: what the tenant may not use is not among them. Only
+        /// with `mode: loop`. Default: all that the tenant may use.
+        optional tools: Patterns,
         /// How far it may go.
         optional limits: LimitsEntry,
     }
@@ -40,5 +47,8 @@ object! {
     LimitsEntry {
         /// The most output tokens of an answer; a request may ask for fewer.
         optional max_output_tokens: Count,
+        /// How often a run asks the model, within what the gateway allows; a request may want fewer. Only with
+        /// `mode: loop`.
+        optional max_steps: Count,
     }
 }

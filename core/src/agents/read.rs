@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     Error, Result,
+    agent::Mode,
     catalog::{
         path::Path,
         problem::{Finding, Findings, Problems, shortened},
@@ -70,6 +71,18 @@ fn check(entry: &AgentEntry, path: &Path, findings: &mut Findings) {
         let why = format!("`{}` is an agent: name a model", shortened(&model.0));
         findings.push(Finding::new(path.field("model"), why));
     }
+    if entry.mode.as_ref().is_some_and(|mode| mode.0 == Mode::Loop) {
+        return;
+    }
+    let limits = path.field("limits");
+    let steps = entry.limits.as_ref().and_then(|limits| limits.max_steps);
+    for (given, path) in
+        [(entry.tools.is_some(), path.field("tools")), (steps.is_some(), limits.field("max_steps"))]
+    {
+        if given {
+            findings.push(Finding::new(path, "has no effect without `mode: loop`"));
+        }
+    }
 }
 
 fn agent(entry: AgentEntry) -> Agent {
@@ -82,6 +95,9 @@ fn agent(entry: AgentEntry) -> Agent {
         temperature: entry.temperature.map(|it| it.0),
         top_p: entry.top_p.map(|it| it.0),
         max_output_tokens: limits.max_output_tokens.map(|it| it.0),
+        mode: entry.mode.map(|it| it.0),
+        tools: entry.tools.map(|it| it.0),
+        max_steps: limits.max_steps.map(|it| it.0),
     }
 }
 

@@ -50,7 +50,7 @@ impl Word for Span {
 
 /// Patterns of tools, as they are written; none allow no tool.
 #[derive(Default)]
-pub(super) struct Patterns(pub(super) Vec<String>);
+pub(crate) struct Patterns(pub(crate) Vec<String>);
 
 impl Read for Patterns {
     fn read(node: &Node, path: &Path, reading: &mut Reading<'_>) -> Self {
@@ -90,7 +90,7 @@ impl Word for ToolPattern {
 
 /// Whose hands act.
 #[derive(Default)]
-pub(super) struct Hands(pub(super) Mode);
+pub(crate) struct Hands(pub(crate) Mode);
 
 impl Word for Hands {
     fn parse(text: &str) -> Result<Self, String> {

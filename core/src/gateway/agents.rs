@@ -76,16 +76,23 @@ impl Gateway {
         Ok((check(session, agent, id)?, turns))
     }
 
+    /// Has the agent that a request is for say whose hands act. What its caller's route says, of hands and of
+    /// what names mean, is not for the agent.
+    pub(super) fn equip(&self, request: &mut Request, origin: &mut Origin) {
+        if let Some(agent) = self.agents.of_model(&request.model) {
+            origin.route = None;
+            agent.equip(&mut request.agent);
+        }
+    }
+
     /// Has the agent that a request is for speak first. Says where the messages are then that were at
-    /// `recalled`. What names mean on the caller's route is not for the agent's model.
+    /// `recalled`.
     pub(super) fn instruct(
         &self,
         request: &mut Request,
-        origin: &mut Origin,
         recalled: Range<usize>,
     ) -> Result<Range<usize>> {
         let Some(agent) = self.agents.of_model(&request.model) else { return Ok(recalled) };
-        origin.route = None;
         let put = agent.instruct(request)?;
         Ok(recalled.start + put..recalled.end + put)
     }

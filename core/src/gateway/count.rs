@@ -32,7 +32,8 @@ impl Gateway {
         origin: &Origin,
     ) -> Result<(u64, Source)> {
         let mut origin = origin.clone();
-        self.instruct(&mut request, &mut origin, 0..0)?;
+        self.equip(&mut request, &mut origin);
+        self.instruct(&mut request, 0..0)?;
         attach::attach(self, &caller.tenant, &mut request, &(0..0)).await?;
         let effective = self.tenants.of(&caller.tenant).await?;
         let route = match route::route(self, &request, &origin, &effective.config).await {

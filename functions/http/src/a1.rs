@@ -14,6 +14,7 @@ use axum::{
 };
 use dormouse_core::{
     Error, Result,
+    agent::Mode,
     agents::Agent,
     conversation::{Opened, Session, transcript},
     gateway::Gateway,
@@ -182,7 +183,9 @@ fn describe(agent: &Agent, caller: &Caller) -> Value {
         "model": agent.model,
         "temperature": agent.temperature,
         "top_p": agent.top_p,
-        "limits": { "max_output_tokens": agent.max_output_tokens },
+        "mode": agent.mode.map(Mode::as_str),
+        "tools": agent.tools,
+        "limits": { "max_output_tokens": agent.max_output_tokens, "max_steps": agent.max_steps },
     });
     if let Some(fields) = description.as_object_mut().filter(|_| caller.admin) {
         fields.insert("system".into(), agent.system.as_str().into());

@@ -214,3 +214,35 @@ async fn agents_are_reloaded_as_a_whole_or_not_at_all() {
     assert_eq!(get(&us, "/a1/agents/coder").await.status, 404);
     assert_eq!(post(&us, "/a1/agents/new/chat", json!({ "message": "Hello" })).await.status, 200);
 }
+
+#[tokio::test]
+async fn an_agent_says_whose_hands_act_and_with_which_tools() {
+    let bench = Bench::new();
+    let us = bench.tenant(&json!({ "tenant": "acme" })).await;
+    let tools = |asked: &Value| match asked["tools"].as_array() {
+        Some(tools) => tools.iter().map(|it| it["function"]["name"].clone()).collect(),
+        None => Vec::new(),
+    };
+    for path in ["/a1/agents/reckoner/chat", "/v1/chat/completions"] {
+        let said = json!([{ "role": "user", "content": "Hello" }]);
+        let mut body = json!({ "messages": said });
+        if path.starts_with("/v1") {
+            body["model"] = json!("agent/reckoner");
+            body["dormouse"] = json!({ "mode": "emulate", "tools": ["*"], "max_steps": 1 });
+        }
+        let answered = post(&us, path, body).await;
+        assert_eq!(answered.status, 200, "{path}: {answered:?}");
+        assert_eq!(answered.json()["dormouse"]["ending"], "done", "{answered:?}");
+        assert_eq!(tools(&bench.provider.last()), ["calculator"], "{path}");
+    }
+    // What it leaves open is the request's to say.
+    let body =
+        json!({ "message": "Hello", "dormouse": { "mode": "loop", "tools": ["calculator"] } });
+    let answered = post(&us, "/a1/agents/coder/chat", body).await;
+    assert_eq!(answered.json()["dormouse"]["ending"], "done", "{answered:?}");
+    post(&us, "/a1/agents/coder/chat", json!({ "message": "Hello" })).await;
+    assert!(tools(&bench.provider.last()).is_empty());
+
+    let shown = get(&us, "/a1/agents/reckoner").await.json();
+    assert_eq!((&shown["mode"], &shown["limits"]["max_steps"]), (&json!("loop"), &json!(2)));
+}

@@ -39,6 +39,12 @@ agents:
     temperature: 0.2
     limits: {max_output_tokens: 100}
   - {name: tutor, system: You explain.}
+  - name: reckoner
+    system: You calculate.
+    model: m
+    mode: loop
+    tools: [calc*, current_time, '!current_*']
+    limits: {max_steps: 2}
 ";
 const ANSWER: &str = r#"{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":2}}"#;
 
