@@ -53,6 +53,20 @@ def with_tools(task: Task, body: dict[str, Any]) -> str | dict[str, Any]:
     return {"tool_calls": [{"id": "call_1", "type": "function", "function": call}]}
 
 
+def with_a_calculator(task: Task, body: dict[str, Any]) -> str | dict[str, Any]:
+    """Has arithmetic computed by a tool of the gateway, and guesses wrong where that is not offered."""
+    results = [it["content"] for it in body["messages"] if it["role"] == "tool"]
+    if results:
+        return f"ANSWER: {results[-1].strip()}"
+    if "calculator" not in {it["function"]["name"] for it in body.get("tools") or []}:
+        return wrong(task)
+    expression = task.prompt.split("Compute ")[1].split(". (")[0]
+    for sign, operator in [("×", "*"), ("−", "-"), ("mod", "%")]:
+        expression = expression.replace(sign, operator)
+    call = {"name": "calculator", "arguments": json.dumps({"expression": expression})}
+    return {"tool_calls": [{"id": "call_1", "type": "function", "function": call}]}
+
+
 def _written(expected: Any) -> str:
     return json.dumps(expected) if isinstance(expected, list) else str(expected)
 
@@ -93,7 +107,8 @@ class Model:
         self.url = ""
 
     def answer(self, body: dict[str, Any], correlation: str) -> dict[str, Any]:
-        task = self.tasks[body["messages"][0]["content"]]
+        asked = next(it["content"] for it in body["messages"] if it["role"] == "user")
+        task = self.tasks[asked]
         said = self.skill(task, body)
         message = {"content": said} if isinstance(said, str) else {"content": None, **said}
         with self.lock:

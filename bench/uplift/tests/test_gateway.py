@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from tests import gateway
-from tests.scripted import Model, enter, serving, with_tools
+from tests.scripted import Model, enter, serving, with_a_calculator, with_tools
 from tests.test_runs import N, Run, knows
 
 
@@ -38,6 +38,20 @@ class Gateway(unittest.TestCase):
         self.assertEqual((run.cell("raw", "all")["right"], run.cell("emulate", "all")["right"]), (0, 12))
         # Two calls for each task, and a receipt for each call.
         self.assertEqual(run.cell("emulate", "all")["calls"], 2)
+
+    def test_a_loop_is_worth_what_its_tools_can_do_and_costs_all_of_its_calls(self):
+        model, url = self.start(with_a_calculator)
+        run = Run(self)
+        status = run(model.url, "--gateway-url", f"{url}/v1", "--gateway-key", gateway.KEY, "--n", "12",
+                     "--families", "arithmetic", "--variant", "raw", "--variant", "loop",
+                     "--variant", 'handless={"endpoint": "gateway", "dormouse": {"mode": "loop", "tools": []}}')  # fmt: skip
+        self.assertEqual(status, 0, run.said)
+        found = {name: run.cell(name, "arithmetic") for name in ("raw", "loop", "handless")}
+        self.assertEqual([it["right"] for it in found.values()], [0, 12, 0])
+        self.assertEqual([it["calls"] for it in found.values()], [1, 2, 1])
+        self.assertEqual(Decimal(found["loop"]["cost"]), 2 * Decimal(found["handless"]["cost"]))
+        self.assertEqual(found["loop"]["unbooked"], 0)
+        self.assertGreater(run.difference("loop", "arithmetic")["difference"]["low"], 0.5)
 
     def test_a_gateway_that_refuses_is_an_error(self):
         model, url = self.start(knows)

@@ -42,7 +42,7 @@ examples:
     dormouse serve --upstream http://127.0.0.1:8081/v1 &
     bench/uplift/run --url http://127.0.0.1:8081/v1 --model any \\
         --gateway-url http://127.0.0.1:8080/v1 --gateway-key $DORMOUSE_API_KEY \\
-        --variant raw --variant loop --variant loop+critique --n 50 --out bench/results/uplift/my-model
+        --variant raw --variant tools --variant loop --n 50 --out bench/results/uplift/my-model
 
     # Ollama, three families, temperature 0.
     bench/uplift/run --url http://127.0.0.1:11434/v1 --model qwen3:4b --families arithmetic,files,lookup \\

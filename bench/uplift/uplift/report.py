@@ -48,7 +48,7 @@ def _cell(variant: str, family: str, entries: Entries) -> dict[str, Any]:
         "unbooked": sum("unbooked" in it for it in answered),
         "accuracy": asdict(share(right, len(answered))) if answered else None,
         "calls": mean("calls"), "input_tokens": mean("input_tokens"), "output_tokens": mean("output_tokens"),
-        "cost": str(sum(costs, Decimal(0))) if costs and len(costs) == len(answered) else None,
+        "cost": f"{sum(costs, Decimal(0)).normalize():f}" if costs and len(costs) == len(answered) else None,
         "seconds_p50": quantile(seconds, 0.5), "seconds_p95": quantile(seconds, 0.95),
     }  # fmt: skip
 

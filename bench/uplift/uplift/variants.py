@@ -6,12 +6,15 @@ A variant is a name, or `NAME=JSON` for one of your own. The names:
     tools         the model with a tool that the caller runs (`python`, in the sandbox of this harness)
     emulate       the same through the gateway, with `{"mode": "emulate"}`
     loop          the gateway's own loop: `{"mode": "loop"}`
-    loop+OPTION   the loop with one option of it switched on: loop+plan, loop+critique, …; several: loop+a+b
+    loop+OPTION   the loop with one option of it switched on: `"OPTION": true`; several: loop+a+b. An option that
+                  the gateway does not know is an error of the endpoint, and fails the run
     gateway       the model through the gateway, without anything: what `raw` is, priced and with receipts
 
 The JSON of your own has any of these fields:
 
     {"endpoint": "model" or "gateway", "dormouse": {…}, "tools": true, "body": {"temperature": 0}}
+
+An agent of the gateway, for one: 'coder={"endpoint": "gateway", "body": {"model": "agent/coder"}}'
 """
 
 import json
