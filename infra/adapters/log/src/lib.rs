@@ -158,7 +158,7 @@ mod tests {
     };
 
     use serde_json::{Map, Value};
-    use tracing::{field::Empty, info, info_span, subscriber::with_default, warn};
+    use tracing::{Span, field::Empty, info, info_span, subscriber::with_default, warn};
     use tracing_subscriber::{fmt::layer, layer::SubscriberExt, registry};
 
     use super::*;
@@ -195,6 +195,24 @@ mod tests {
         }
     }
 
+    fn outer() -> Span {
+        info_span!("outer", text = "a \"b\"\n\u{1}é", later = Empty, r#type = ?1)
+    }
+
+    fn inner() -> Span {
+        info_span!("inner", n = 7_u64, i = -7, f = 1.5, nan = f64::NAN, yes = true)
+    }
+
+    fn break_something() {
+        let error = io::Error::other("it \"broke\"");
+        warn!(a.b = "c", error = &error as &dyn std::error::Error, seen = ?Some(1), "said");
+    }
+
+    fn say_beside(span: &Span) {
+        info!(answer = 42);
+        info!(parent: span, "by its parent");
+    }
+
     #[test]
     fn the_lines_are_those_of_the_library() {
         let (ours, theirs) = (Paper::default(), Paper::default());
@@ -203,16 +221,12 @@ mod tests {
             registry().with(json_lines(ours.writer())).with(library.with_writer(theirs.writer()));
         with_default(both, || {
             info!("outside");
-            let outer = info_span!("outer", text = "a \"b\"\n\u{1}é", later = Empty, r#type = ?1);
+            let outer = outer();
             let _outer = outer.enter();
-            let inner = info_span!("inner", n = 7_u64, i = -7, f = 1.5, nan = f64::NAN, yes = true);
+            let inner = inner();
             outer.record("later", 8);
-            inner.in_scope(|| {
-                let error = io::Error::other("it \"broke\"");
-                warn!(a.b = "c", error = &error as &dyn std::error::Error, seen = ?Some(1), "said");
-            });
-            info!(answer = 42);
-            info!(parent: &inner, "by its parent");
+            inner.in_scope(break_something);
+            say_beside(&inner);
         });
         let lines = ours.lines();
         assert_eq!(lines.len(), 4);
