@@ -12,8 +12,8 @@ use crate::{address::Address, commit, failure::Failure, link::Link, reading};
 
 /// Records in a PostgreSQL database, which any number of processes may share.
 ///
-/// Every call is one statement on one of at most 16 connections. What breaks it, or takes longer than
-/// 5 s, is a [`StoreUnavailable`](dormouse_core::Code::StoreUnavailable); broken connections are replaced.
+/// Every call is one statement on one of at most 16 connections. What breaks it, or takes too
+/// long, is a [`StoreUnavailable`](dormouse_core::Code::StoreUnavailable); broken connections are replaced.
 pub struct PostgresRecords {
     link: Link,
     host: Arc<dyn Host>,

@@ -1,6 +1,8 @@
 //! [`Records`] on top of the connection.
 
-use std::{fmt, sync::Arc, time::Duration};
+#[cfg(feature = "client")]
+use std::time::Duration;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use dormouse_core::{

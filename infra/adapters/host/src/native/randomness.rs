@@ -14,7 +14,7 @@ const DRAWS: usize = 32;
 /// Random bytes that nobody has had yet. What was given is forgotten here.
 ///
 /// Nothing in this process forks without at once becoming another program, so no two processes give the same
-/// bytes.
+/// bytes. A machine that is copied while it runs, and goes on twice, would: at most [`DRAWS`] times.
 #[derive(Default)]
 pub(super) struct Randomness(Mutex<Vec<[u8; DRAW]>>);
 
