@@ -23,6 +23,7 @@ mod conversations;
 mod correlation;
 mod disconnects;
 mod endless;
+mod hands;
 mod host;
 mod identity;
 mod limits;
@@ -176,6 +177,9 @@ mod server {
     everywhere!(Server);
     play! {
         Server:
+        hands {
+            a_program_is_written_run_mended_and_reported,
+        }
         streamed_disconnects {
             a_request_before_its_first_byte,
             a_request_between_headers_and_first_byte,
