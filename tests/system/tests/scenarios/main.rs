@@ -32,6 +32,7 @@ mod malformed;
 mod older;
 mod operations;
 mod patience;
+mod runs;
 mod sdk;
 mod sse;
 mod stage;
@@ -207,6 +208,10 @@ mod server {
             of_two_at_once_the_second_is_refused_on_redis,
             of_two_at_once_the_second_is_refused_on_postgres,
             of_two_at_once_the_second_is_refused_on_dynamodb,
+        }
+        runs {
+            a_background_response_can_be_read_again_at_another_gateway,
+            a_killed_gateway_is_succeeded_by_another,
         }
         workers {
             when_all_workers_are_busy_the_next_is_told_at_once,
