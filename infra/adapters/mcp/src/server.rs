@@ -132,6 +132,12 @@ impl Server {
                 Err(why) => Err(server.without_secrets(why)),
             };
             server.connected(&connected);
+            match &connected {
+                Ok(_) => tracing::info!(server = server.about().name, "an MCP server is connected"),
+                Err(why) => {
+                    tracing::warn!(server = server.about().name, %why, "an MCP server is not there");
+                }
+            }
             connected
         });
         let ended = |_| Arc::from("the gateway is stopping");
@@ -139,18 +145,15 @@ impl Server {
     }
 
     fn connected(&self, connected: &Result<Arc<Connection>, Arc<str>>) {
-        let name = &self.about().name;
         let mut state = self.state();
         state.connecting = None;
         match connected {
             Ok(connection) => {
-                tracing::info!(server = name, "an MCP server is connected");
                 state.connection = Some(Arc::clone(connection));
                 state.failures = 0;
                 state.rests = None;
             }
             Err(why) => {
-                tracing::warn!(server = name, %why, "an MCP server is not there");
                 let rest = FIRST_REST.saturating_mul(1 << state.failures.min(16));
                 let until = self.inner.host.elapsed().saturating_add(rest.min(LONGEST_REST));
                 state.failures = state.failures.saturating_add(1);

@@ -127,23 +127,10 @@ fn programs(directory: &Path) -> io::Result<Vec<(PathBuf, State)>> {
     let mut programs = Vec::new();
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-        // Follows links: a plugin may live elsewhere. One that is gone by now is none.
-        let Ok(metadata) = fs::metadata(entry.path()) else { continue };
-        let mode = metadata.permissions().mode();
-        if hidden || !metadata.is_file() || mode & 0o111 == 0 {
-            continue;
+        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            let path = entry.path();
+            programs.extend(program(&path).map(|state| (path, state)));
         }
-        if mode & 0o002 != 0 {
-            tracing::warn!(plugin = %entry.path().display(), "a plugin that anyone may change is left out");
-            continue;
-        }
-        let state = State {
-            file: (metadata.dev(), metadata.ino()),
-            length: metadata.len(),
-            changed: metadata.modified().ok(),
-        };
-        programs.push((entry.path(), state));
     }
     programs.sort_by(|(one, _), (other, _)| one.cmp(other));
     if programs.len() > MAX_PLUGINS {
@@ -151,4 +138,23 @@ fn programs(directory: &Path) -> io::Result<Vec<(PathBuf, State)>> {
         programs.truncate(MAX_PLUGINS);
     }
     Ok(programs)
+}
+
+/// The state of the file that `path` leads to, by links too, if it is a program that only its owner may change.
+fn program(path: &Path) -> Option<State> {
+    // One that is gone by now is none.
+    let metadata = fs::metadata(path).ok()?;
+    let mode = metadata.permissions().mode();
+    if !metadata.is_file() || mode & 0o111 == 0 {
+        return None;
+    }
+    if mode & 0o002 != 0 {
+        tracing::warn!(plugin = %path.display(), "a plugin that anyone may change is left out");
+        return None;
+    }
+    Some(State {
+        file: (metadata.dev(), metadata.ino()),
+        length: metadata.len(),
+        changed: metadata.modified().ok(),
+    })
 }

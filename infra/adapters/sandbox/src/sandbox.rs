@@ -1,6 +1,11 @@
 //! The sandbox of this machine.
 
-use std::{future::pending, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    future::pending,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -56,6 +61,16 @@ struct Holds {
     cgroups: Option<Cgroups>,
     namespaces: bool,
     runsc: Option<PathBuf>,
+}
+
+impl Holds {
+    /// gVisor holds programs, and nothing else needs to.
+    fn by_gvisor(name: &Path) -> Result<Self> {
+        let runsc = gvisor::find(name).map_err(|why| Error::new(Code::SandboxUnavailable, why))?;
+        tracing::info!(runsc = %runsc.display(), "gVisor holds programs");
+        let findings = vec![Finding::active(Means::Gvisor)];
+        Ok(Self { findings, cgroups: None, namespaces: false, runsc: Some(runsc) })
+    }
 }
 
 impl ProcessSandbox {
@@ -222,11 +237,7 @@ impl Machine {
     /// Confines nothing, in every way there is, and hears how that went.
     async fn find_out(&self) -> Result<Holds> {
         if let Some(name) = &self.options.gvisor {
-            let runsc =
-                gvisor::find(name).map_err(|why| Error::new(Code::SandboxUnavailable, why))?;
-            tracing::info!(runsc = %runsc.display(), "gVisor holds programs");
-            let findings = vec![Finding::active(Means::Gvisor)];
-            return Ok(Holds { findings, cgroups: None, namespaces: false, runsc: Some(runsc) });
+            return Holds::by_gvisor(name);
         }
         let cgroups = Cgroups::find();
         let mut without = None;
@@ -251,12 +262,11 @@ impl Machine {
             }
         }
         findings.sort_by_key(|it| it.means);
-        let namespaces = without.is_none() && active(&findings).contains(&Means::PidNamespace);
-        let Confinement { active, missing } = confinement(&findings);
-        tracing::info!(?active, ?missing, "what holds programs was found out");
+        say(&findings);
         if let Some(what) = gap(&findings, self.options.network) {
-            tracing::warn!("programs are not kept from {what} on this machine");
+            warn(what);
         }
+        let namespaces = without.is_none() && active(&findings).contains(&Means::PidNamespace);
         Ok(Holds { findings, cgroups: cgroups.ok(), namespaces, runsc: None })
     }
 
@@ -347,4 +357,13 @@ fn told(heard: Heard, time: Duration, starved: bool) -> Result<Ran> {
         None => (Ended::Killed(libc::SIGKILL), time),
     };
     Ok(Ran { ended, stdout, stderr, time })
+}
+
+fn say(findings: &[Finding]) {
+    let Confinement { active, missing } = confinement(findings);
+    tracing::info!(?active, ?missing, "what holds programs was found out");
+}
+
+fn warn(what: &str) {
+    tracing::warn!("programs are not kept from {what} on this machine");
 }

@@ -169,6 +169,7 @@ macro_rules! everywhere {
                 the_openai_sdk_keeps_and_continues_responses,
                 the_sdks_hear_every_dialect_alike,
                 the_sdks_hear_the_steps_of_a_run,
+                the_mcp_sdk_works,
             }
         }
     };
@@ -193,9 +194,6 @@ mod server {
         }
         endless {
             an_endless_body_is_cut_off,
-        }
-        sdk {
-            the_mcp_sdk_works,
         }
         stores {
             four_gateways_on_redis_never_pass_a_budget,
