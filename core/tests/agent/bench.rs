@@ -4,7 +4,6 @@ use std::{
     collections::VecDeque,
     fmt,
     future::poll_fn,
-    pin::pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -32,7 +31,7 @@ use dormouse_core::{
     wire::{self, Opening},
 };
 use dormouse_testkit::fakes::TestHost;
-use futures::{FutureExt, StreamExt, future::pending, stream};
+use futures::{StreamExt, future::pending, stream};
 use http::{HeaderMap, Request, Response, header::CONTENT_TYPE};
 use serde_json::{Map, Value, json};
 
@@ -282,15 +281,8 @@ impl Bench {
     }
 
     /// Runs `work`, and beside it whatever the gateway spawns.
-    pub(crate) async fn run<T>(&self, work: impl Future<Output = T>) -> T {
-        let mut work = pin!(work);
-        for _ in 0..1000 {
-            if let Some(value) = work.as_mut().now_or_never() {
-                return value;
-            }
-            self.host.run_spawned().await;
-        }
-        unreachable!("nothing moves any more");
+    pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        self.host.run(work)
     }
 
     /// Asks with the body of a request of this dialect.

@@ -2,7 +2,6 @@
 
 use std::{
     collections::VecDeque,
-    pin::pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -27,7 +26,7 @@ use dormouse_core::{
     wire,
 };
 use dormouse_testkit::fakes::TestHost;
-use futures::{FutureExt, StreamExt, stream};
+use futures::{StreamExt, stream};
 use http::{HeaderMap, Request, Response, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 
@@ -209,15 +208,8 @@ impl Bench {
     }
 
     /// Runs `work`, and beside it whatever the gateways spawn.
-    pub(crate) async fn run<T>(&self, work: impl Future<Output = T>) -> T {
-        let mut work = pin!(work);
-        for _ in 0..1000 {
-            if let Some(value) = work.as_mut().now_or_never() {
-                return value;
-            }
-            self.host.run_spawned().await;
-        }
-        unreachable!("nothing moves any more");
+    pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        self.host.run(work)
     }
 
     /// Begins an answer for `tenant`, through one of the gateways.

@@ -1,9 +1,6 @@
 //! A gateway with one provider that plays back one answer.
 
-use std::{
-    pin::pin,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -20,7 +17,7 @@ use dormouse_core::{
     settings::Settings,
 };
 use dormouse_testkit::fakes::{FakeModelServers, TestHost};
-use futures::{FutureExt, StreamExt, stream};
+use futures::{StreamExt, stream};
 use http::{Request, Response, header::CONTENT_TYPE};
 use serde_json::Value;
 
@@ -117,15 +114,8 @@ impl Bench {
     }
 
     /// Runs `work`, and beside it whatever the gateway spawns.
-    pub(crate) async fn run<T>(&self, work: impl Future<Output = T>) -> T {
-        let mut work = pin!(work);
-        for _ in 0..1000 {
-            if let Some(value) = work.as_mut().now_or_never() {
-                return value;
-            }
-            self.host.run_spawned().await;
-        }
-        unreachable!("nothing moves any more");
+    pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        self.host.run(work)
     }
 
     /// The only receipt.

@@ -1,9 +1,6 @@
 //! A gateway on a scripted provider.
 
-use std::{
-    pin::pin,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -18,7 +15,7 @@ use dormouse_core::{
     wire::{Encode, Opening, openai_responses},
 };
 use dormouse_testkit::fakes::TestHost;
-use futures::{FutureExt, StreamExt, stream};
+use futures::{StreamExt, stream};
 use http::{Request, Response, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 
@@ -95,15 +92,8 @@ impl Bench {
     }
 
     /// Runs `work`, and beside it whatever the gateway spawns.
-    pub(crate) async fn run<T>(&self, work: impl Future<Output = T>) -> T {
-        let mut work = pin!(work);
-        for _ in 0..1000 {
-            if let Some(value) = work.as_mut().now_or_never() {
-                return value;
-            }
-            self.host.run_spawned().await;
-        }
-        unreachable!("nothing moves any more");
+    pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        self.host.run(work)
     }
 
     /// Asks as `tenant` for a response with this id.

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    pin::pin,
     sync::{Arc, Mutex},
 };
 
@@ -22,7 +21,7 @@ use dormouse_core::{
     settings::Settings,
 };
 use dormouse_testkit::fakes::TestHost;
-use futures::{FutureExt, StreamExt, stream};
+use futures::{StreamExt, stream};
 use http::{Response, header};
 use serde_json::Value;
 
@@ -190,15 +189,8 @@ impl Bench {
     }
 
     /// Runs `work`, and beside it whatever the gateway spawns.
-    pub(crate) async fn run<T>(&self, work: impl Future<Output = T>) -> T {
-        let mut work = pin!(work);
-        for _ in 0..1000 {
-            if let Some(value) = work.as_mut().now_or_never() {
-                return value;
-            }
-            self.host.run_spawned().await;
-        }
-        unreachable!("nothing moves any more");
+    pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        self.host.run(work)
     }
 
     fn caller(&self) -> Caller {

@@ -10,7 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use dormouse_core::ports::{Host, Timestamp};
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 
 /// A host in the hands of a test: time passes when it is [`advance`](Self::advance)d, spawned work
 /// runs when the test [runs](Self::run_spawned) it, and randomness repeats from run to run.
@@ -84,6 +84,24 @@ impl TestHost {
             }
         })
         .await;
+    }
+
+    /// Runs `work`, and beside it whatever is spawned.
+    ///
+    /// # Panics
+    ///
+    /// If `work` waits for something that nothing here will do.
+    pub fn run<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        let mut work = Box::pin(work);
+        async move {
+            for _ in 0..1000 {
+                if let Some(value) = work.as_mut().now_or_never() {
+                    return value;
+                }
+                self.run_spawned().await;
+            }
+            unreachable!("nothing moves any more");
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
