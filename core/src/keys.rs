@@ -12,9 +12,11 @@ use subtle::ConstantTimeEq;
 
 use crate::{
     Code, Error, Result,
+    agent::Mode,
     money::NanoDollars,
     ports::{Commit, Host, Outcome, Page, Record, Records, Timestamp, When, Write, hex},
     rates::Limits,
+    tools::Allowed,
 };
 
 /// The tenant under which the gateway keeps what belongs to no tenant. Callers' tenants cannot begin
@@ -35,6 +37,10 @@ pub struct Caller {
     pub budget: Option<NanoDollars>,
     /// How much calls with this key may use in a minute.
     pub limits: Limits,
+    /// Whose hands act, where neither a request nor its route says it. `None`: as holds for the tenant.
+    pub mode: Option<Mode>,
+    /// Which of the gateway's tools may be used, of those that the tenant may use. `None`: all of them.
+    pub tools: Option<Allowed>,
     /// Whether the caller may make and revoke keys.
     pub admin: bool,
 }
@@ -54,6 +60,12 @@ pub struct Key {
     /// How much calls with this key may use in a minute.
     #[serde(default)]
     pub limits: Limits,
+    /// Whose hands act, where neither a request nor its route says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+    /// Which of the gateway's tools may be used with it, of those that the tenant may use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<Allowed>,
     /// Whether it may make and revoke keys.
     pub admin: bool,
     /// When it was made.
@@ -69,6 +81,8 @@ impl Key {
             key: self.id.clone(),
             budget: self.budget,
             limits: self.limits,
+            mode: self.mode,
+            tools: self.tools.clone(),
             admin: self.admin,
         }
     }
@@ -85,6 +99,10 @@ pub struct NewKey {
     pub budget: Option<NanoDollars>,
     /// How much calls with this key may use in a minute; each at least 1.
     pub limits: Limits,
+    /// Whose hands act, where neither a request nor its route says it.
+    pub mode: Option<Mode>,
+    /// Which of the gateway's tools may be used with it, of those that the tenant may use.
+    pub tools: Option<Allowed>,
     /// Whether it may make and revoke keys.
     pub admin: bool,
 }
@@ -155,6 +173,8 @@ impl Keys {
             name: new.name,
             budget: new.budget,
             limits: new.limits,
+            mode: new.mode,
+            tools: new.tools,
             admin: new.admin,
             created_at: self.host.now(),
             digest: Fingerprint::of(&secret).to_text(),

@@ -80,6 +80,8 @@ async fn t_37_two_thousand_streams_leave_no_memory_behind() {
         key: "k".into(),
         budget: None,
         limits: Limits::default(),
+        mode: None,
+        tools: None,
         admin: false,
     };
     let request = Request {

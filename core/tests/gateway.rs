@@ -167,6 +167,8 @@ fn caller() -> Caller {
         key: "key".into(),
         budget,
         limits: Limits::default(),
+        mode: None,
+        tools: None,
         admin: false,
     }
 }

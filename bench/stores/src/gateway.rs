@@ -49,6 +49,8 @@ impl Caller {
             key: format!("{key:016x}"),
             budget: Some(BUDGET),
             limits: Limits::default(),
+            mode: None,
+            tools: None,
             admin: false,
         };
         let conversation = format!("conv_{:012x}{number:020x}", 0x199_f3a2_7c41_u64);

@@ -1,5 +1,6 @@
 //! What a request says of the gateway's own tools: the field `dormouse` of its body, in every dialect.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{Error, Result, near::did_you_mean};
@@ -11,7 +12,8 @@ pub const FIELD: &str = "dormouse";
 const MAX_TOOLS: usize = 256;
 
 /// Whose hands act.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// The caller runs the tools: calls are its to make.
     #[default]

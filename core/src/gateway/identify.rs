@@ -54,6 +54,8 @@ fn administrator() -> Caller {
         key: FIXED.into(),
         budget: None,
         limits: Limits::default(),
+        mode: None,
+        tools: None,
         admin: true,
     }
 }

@@ -10,6 +10,7 @@ use super::{Gateway, Parts, Ports};
 use crate::{
     Error, Result,
     catalog::Catalog,
+    keys::Caller,
     ports::{self, Sandbox},
     settings::{Secret, Settings},
     telemetry::Metrics,
@@ -39,17 +40,18 @@ impl Gateway {
         &self.tools.registered
     }
 
-    /// The tools that `tenant` may use, its own among them: what its configuration allows, and of that what
-    /// `narrower` (an agent, a request) does.
+    /// The tools that `caller` may use, those of its tenant's own among them: what the configuration of the
+    /// tenant allows, of that what its key does, and of that what `narrower` (an agent, a request) does.
     ///
     /// # Errors
     ///
     /// [`Code::StoreUnavailable`](crate::Code::StoreUnavailable) if the store is not there.
-    pub async fn offer(&self, tenant: &str, narrower: Option<&Allowed>) -> Result<Offer> {
+    pub async fn offer(&self, caller: &Caller, narrower: Option<&Allowed>) -> Result<Offer> {
+        let tenant = &caller.tenant;
         let effective = self.tenants.of(tenant).await?;
         let own: Arc<dyn Toolbox> = Arc::new(self.tools.registered.toolbox(tenant).await?);
-        let allowed: Vec<&Allowed> =
-            [Some(&effective.config.tools), narrower].into_iter().flatten().collect();
+        let lists = [Some(&effective.config.tools), caller.tools.as_ref(), narrower];
+        let allowed: Vec<&Allowed> = lists.into_iter().flatten().collect();
         Ok(self.tools.registry.offer(&allowed, &[own]).await)
     }
 

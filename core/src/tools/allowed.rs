@@ -1,5 +1,9 @@
 //! Which tools may be used.
 
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
 use crate::catalog::Pattern;
 
 /// The most patterns of a list.
@@ -8,9 +12,10 @@ const MAX_PATTERNS: usize = 256;
 const MAX_BYTES: usize = 128;
 
 /// A list of patterns; the last one that a tool's name matches says whether it may be used. A name that
-/// none matches may not.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Allowed(Vec<Rule>);
+/// none matches may not. Written as a list of texts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<String>", into = "Vec<String>")]
+pub struct Allowed(Arc<[Rule]>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Rule {
@@ -38,7 +43,7 @@ impl Allowed {
                 name.parse().map_err(|why| format!("has `{text}`, which {why}"))?;
             rules.push(Rule { pattern, allows });
         }
-        Ok(Self(rules))
+        Ok(Self(rules.into()))
     }
 
     /// Whether the tool of this name may be used.
@@ -50,6 +55,20 @@ impl Allowed {
     /// The patterns as they are written.
     pub fn patterns(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(|rule| format!("{}{}", if rule.allows { "" } else { "!" }, rule.pattern))
+    }
+}
+
+impl TryFrom<Vec<String>> for Allowed {
+    type Error = String;
+
+    fn try_from(patterns: Vec<String>) -> Result<Self, String> {
+        Self::parse(patterns.iter().map(String::as_str))
+    }
+}
+
+impl From<Allowed> for Vec<String> {
+    fn from(list: Allowed) -> Self {
+        list.patterns().collect()
     }
 }
 

@@ -276,6 +276,8 @@ impl Bench {
             key: "key".into(),
             budget: self.budget,
             limits: Limits::default(),
+            mode: None,
+            tools: None,
             admin: false,
         }
     }

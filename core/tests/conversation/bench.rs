@@ -307,6 +307,8 @@ pub(crate) fn caller(tenant: &str) -> Caller {
         key: "key".into(),
         budget,
         limits: Limits::default(),
+        mode: None,
+        tools: None,
         admin: false,
     }
 }

@@ -170,6 +170,8 @@ impl Bench {
             key: "key".into(),
             budget: None,
             limits: Limits::default(),
+            mode: None,
+            tools: None,
             admin: false,
         };
         let asked = self.gateway.chat(&caller, request, origin);

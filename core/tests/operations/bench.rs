@@ -151,6 +151,8 @@ pub(crate) fn caller() -> Caller {
         key: "key".into(),
         budget: Some(BUDGET),
         limits: Limits::default(),
+        mode: None,
+        tools: None,
         admin: false,
     }
 }

@@ -135,6 +135,8 @@ fn caller(tenant: &str) -> Caller {
         key: "k".into(),
         budget: None,
         limits: Limits::default(),
+        mode: None,
+        tools: None,
         admin: false,
     }
 }

@@ -200,6 +200,8 @@ impl Bench {
             key: "key".into(),
             budget,
             limits: Limits::default(),
+            mode: None,
+            tools: None,
             admin: false,
         }
     }

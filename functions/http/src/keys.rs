@@ -2,11 +2,13 @@
 
 use axum::{Json, body::Body, extract::State};
 use dormouse_core::{
-    Result,
+    Error, Result,
+    agent::Mode,
     gateway::Gateway,
     keys::{Key, NewKey},
     money::Dollars,
     rates::Limits,
+    tools::Allowed,
 };
 use http::StatusCode;
 use serde::Deserialize;
@@ -29,8 +31,27 @@ struct Order {
     budget: Option<Dollars>,
     rate_limit_requests: Option<u32>,
     rate_limit_tokens: Option<u32>,
+    mode: Option<String>,
+    tools: Option<Vec<String>>,
     #[serde(default)]
     admin: bool,
+}
+
+impl Order {
+    fn read(self) -> Result<NewKey> {
+        let wrong = |field: &str, why| Error::invalid(field, format!("`{field}` {why}"));
+        let mode = self.mode.as_deref().map(Mode::parse).transpose();
+        let tools = self.tools.map(Allowed::try_from).transpose();
+        Ok(NewKey {
+            tenant: self.tenant,
+            name: self.name,
+            budget: self.budget.map(|dollars| dollars.0),
+            limits: Limits { requests: self.rate_limit_requests, tokens: self.rate_limit_tokens },
+            mode: mode.map_err(|why| wrong("mode", why))?,
+            tools: tools.map_err(|why| wrong("tools", why))?,
+            admin: self.admin,
+        })
+    }
 }
 
 /// Which keys to list.
@@ -47,10 +68,7 @@ pub(crate) async fn mint(
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let order: Order = body::json(&gateway, body).await?;
-    let budget = order.budget.map(|dollars| dollars.0);
-    let limits = Limits { requests: order.rate_limit_requests, tokens: order.rate_limit_tokens };
-    let new = NewKey { tenant: order.tenant, name: order.name, budget, limits, admin: order.admin };
-    let (key, text) = gateway.keys().mint(new).await?;
+    let (key, text) = gateway.keys().mint(order.read()?).await?;
     let mut description = describe(&gateway, &key).await?;
     if let Some(fields) = description.as_object_mut() {
         fields.insert("key".into(), text.into());
@@ -115,5 +133,7 @@ async fn describe(gateway: &Gateway, key: &Key) -> Result<Value> {
         "budget": budget,
         "rate_limit_requests": key.limits.requests,
         "rate_limit_tokens": key.limits.tokens,
+        "mode": key.mode,
+        "tools": key.tools,
     }))
 }

@@ -9,6 +9,7 @@ use dormouse_core::{
     chat::Part,
     gateway::Gateway,
     inference::Deadline,
+    keys::Caller,
     ports::{Workspace, hex},
     tools::{Context, NewTool, Output, RegisteredTool},
 };
@@ -52,8 +53,8 @@ pub(crate) async fn list(
     Authenticated(caller): Authenticated,
     Query(whose): Query<Whose>,
 ) -> Result<Json<Value>, Problem> {
-    let tenant = tenant_of(&caller, whose.tenant);
-    let offer = gateway.offer(&tenant, None).await?;
+    let caller = Caller { tenant: tenant_of(&caller, whose.tenant), ..caller };
+    let offer = gateway.offer(&caller, None).await?;
     let data: Vec<Value> = offer.definitions().map(describe).collect();
     Ok(Json(json!({ "object": "list", "data": data, "missing": offer.missing() })))
 }
@@ -65,6 +66,7 @@ pub(crate) async fn register(
     Query(whose): Query<Whose>,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
+    unlimited(&caller)?;
     let tenant = tenant_of(&caller, whose.tenant);
     let new: NewTool = body::json(&gateway, body).await?;
     let registered = gateway.register_tool(&tenant, new).await?;
@@ -78,13 +80,13 @@ pub(crate) async fn one(
     Query(whose): Query<Whose>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    let tenant = tenant_of(&caller, whose.tenant);
-    let missing = match gateway.registered_tools().get(&tenant, &name).await {
+    let caller = Caller { tenant: tenant_of(&caller, whose.tenant), ..caller };
+    let missing = match gateway.registered_tools().get(&caller.tenant, &name).await {
         Ok(registered) => return Ok(Json(describe_registered(&registered))),
         Err(error) if error.code() == Code::NotFound => error,
         Err(error) => return Err(error.into()),
     };
-    match gateway.offer(&tenant, None).await?.get(&name) {
+    match gateway.offer(&caller, None).await?.get(&name) {
         Some(offered) => Ok(Json(describe(offered.definition()))),
         None => Err(missing.into()),
     }
@@ -97,6 +99,7 @@ pub(crate) async fn delete(
     Query(whose): Query<Whose>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, Problem> {
+    unlimited(&caller)?;
     let tenant = tenant_of(&caller, whose.tenant);
     gateway.registered_tools().delete(&tenant, &name).await?;
     Ok(Json(json!({ "object": "tool", "name": name, "deleted": true })))
@@ -110,7 +113,7 @@ pub(crate) async fn execute(
     body: Body,
 ) -> Result<Json<Value>, Problem> {
     let call: Call = body::json(&gateway, body).await?;
-    let offer = gateway.offer(&caller.tenant, None).await?;
+    let offer = gateway.offer(&caller, None).await?;
     let offered = offer
         .get(&call.name)
         .ok_or_else(|| Error::new(Code::NotFound, offer.unknown(&call.name)).at("name"))?;
@@ -140,6 +143,15 @@ pub(crate) async fn execute(
         tracing::warn!(error, "the files of a call are still there");
     }
     Ok(Json(answer(&call.name, &output)))
+}
+
+/// Whoever is limited to some tools must not put others in their place.
+fn unlimited(caller: &Caller) -> Result<()> {
+    if caller.tools.is_none() {
+        return Ok(());
+    }
+    let message = "a key that is limited to some `tools` registers and deletes none";
+    Err(Error::new(Code::Forbidden, message))
 }
 
 fn answer(name: &str, output: &Output) -> Value {

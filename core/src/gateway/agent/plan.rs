@@ -34,7 +34,9 @@ pub(in crate::gateway) async fn plan(
 ) -> Result<Option<Plan>> {
     let effective = gateway.tenants.of(&caller.tenant).await?;
     let config = &effective.config;
-    if mode(request, origin, config) == Mode::Emulate || request.operation() != Operation::Chat {
+    if mode(caller, request, origin, config) == Mode::Emulate
+        || request.operation() != Operation::Chat
+    {
         return refuse_unused(request).map(|()| None);
     }
     let is_asked = request.agent.mode.is_some() || origin.agent.is_some();
@@ -42,7 +44,7 @@ pub(in crate::gateway) async fn plan(
         let message = "`n` must be 1 where the gateway runs the tools";
         return if is_asked { Err(Error::invalid("n", message)) } else { Ok(None) };
     }
-    let offer = offer(gateway, &caller.tenant, request).await?;
+    let offer = offer(gateway, caller, request).await?;
     let theirs = |name: &str| request.tools.iter().any(|tool| tool.name == name);
     let is_shown = |tool: &&Tool| !theirs(&tool.name);
     let tools = match &request.tool_choice {
@@ -52,10 +54,10 @@ pub(in crate::gateway) async fn plan(
     Ok(Some(Plan { offer, tools, limits: limits(request, config, gateway) }))
 }
 
-/// The request's own word counts, then that of its route, then that of its tenant.
-fn mode(request: &Request, origin: &Origin, config: &Config) -> Mode {
+/// The request's own word counts, then that of its route, of its key, of its tenant.
+fn mode(caller: &Caller, request: &Request, origin: &Origin, config: &Config) -> Mode {
     let by_route = origin.route.as_ref().and_then(|route| route.mode);
-    request.agent.mode.or(by_route).unwrap_or(config.mode)
+    request.agent.mode.or(by_route).or(caller.mode).unwrap_or(config.mode)
 }
 
 /// Refuses what would be without effect.
@@ -71,18 +73,22 @@ fn refuse_unused(request: &Request) -> Result<()> {
     Err(Error::invalid(field, message))
 }
 
-/// The tools that the tenant may use, and the request wants.
-async fn offer(gateway: &Gateway, tenant: &str, request: &Request) -> Result<Offer> {
-    let Some(wanted) = &request.agent.tools else { return gateway.offer(tenant, None).await };
+/// The tools that the caller may use, and the request wants.
+async fn offer(gateway: &Gateway, caller: &Caller, request: &Request) -> Result<Offer> {
+    let Some(wanted) = &request.agent.tools else { return gateway.offer(caller, None).await };
     let named = wanted.iter().map(String::as_str);
     let list = Allowed::parse(named)
         .map_err(|why| Error::invalid("dormouse.tools", format!("`dormouse.tools` {why}")))?;
-    let offer = gateway.offer(tenant, Some(&list)).await?;
+    let offer = gateway.offer(caller, Some(&list)).await?;
+    if gateway.agents().of_model(&request.model).is_some_and(|agent| agent.tools.is_some()) {
+        // Its list is for every caller: each has of it what it may use.
+        return Ok(offer);
+    }
     let is_name = |name: &&String| !name.contains('*') && !name.starts_with('!');
     for (index, name) in wanted.iter().enumerate().filter(|(_, name)| is_name(name)) {
         if list.allows(name) && offer.get(name).is_none() {
             let at = format!("dormouse.tools[{index}]");
-            let all = gateway.offer(tenant, None).await?;
+            let all = gateway.offer(caller, None).await?;
             return Err(Error::invalid(at, all.unknown(name)));
         }
     }

@@ -29,8 +29,7 @@ const MAX_ID: usize = 64;
 /// Lists tools in the order of their names, a page at a time.
 pub(super) async fn list(peer: &Peer, given: Map<String, Value>) -> Result<Value, ErrorData> {
     let params: PaginatedRequestParams = params(given)?;
-    let offer =
-        peer.gateway.offer(&peer.caller.tenant, None).await.map_err(|error| failed(&error))?;
+    let offer = peer.gateway.offer(&peer.caller, None).await.map_err(|error| failed(&error))?;
     let (some, next) = page(offer.definitions(), |tool| &tool.name, params.cursor.as_deref())?;
     let mut result = ListToolsResult::with_all_items(some.into_iter().map(described).collect());
     result.next_cursor = next;
@@ -49,8 +48,7 @@ pub(super) async fn call(
     given: Map<String, Value>,
 ) -> Result<Value, ErrorData> {
     let params: CallToolRequestParams = params(given)?;
-    let offer =
-        peer.gateway.offer(&peer.caller.tenant, None).await.map_err(|error| failed(&error))?;
+    let offer = peer.gateway.offer(&peer.caller, None).await.map_err(|error| failed(&error))?;
     let name = &params.name;
     let Some(offered) = offer.get(name) else {
         let why = format!("Unknown tool: {}", offer.unknown(name));

@@ -11,5 +11,6 @@ mod bench;
 mod config;
 mod files;
 mod isolation;
+mod keys;
 mod limits;
 mod tools;

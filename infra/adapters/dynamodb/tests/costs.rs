@@ -98,6 +98,8 @@ async fn units(budget: Option<NanoDollars>) -> (u64, u64) {
         key: "0123456789abcdef".into(),
         budget,
         limits: Limits::default(),
+        mode: None,
+        tools: None,
         admin: false,
     };
     let call = (Operation::Chat, "a-provider", "vendor/a-model-with-quite-a-long-name");
