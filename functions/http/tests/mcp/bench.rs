@@ -18,7 +18,7 @@ use dormouse_core::{
     memory::MemoryRecords,
     ports::{ByteStream, Confinement, File, HttpClient, Limits, Program, Ran, Sandbox, Workspace},
     settings::Settings,
-    tools::{Context, Output, Tool, Toolbox},
+    tools::{BUILT_IN, Context, Output, Tool, Toolbox},
 };
 use dormouse_testkit::fakes::TestHost;
 use futures::{FutureExt, future::BoxFuture};
@@ -241,7 +241,9 @@ impl Bench {
         let settings = Settings::read(|name| match name {
             "DORMOUSE_API_KEY" => Some(KEY.to_owned()),
             // What the gateway brings along itself is not what is told of here.
-            "DORMOUSE_TOOLS" => Some("*,!current_time".to_owned()),
+            "DORMOUSE_TOOLS" => {
+                Some(format!("*,{}", BUILT_IN.map(|it| format!("!{it}")).join(",")))
+            }
             // Longer than any test: a tool waits until it is let go.
             "DORMOUSE_TOOL_TIMEOUT" => Some("1h".to_owned()),
             _ => find(name).map(|(_, value)| (*value).to_owned()),
