@@ -92,7 +92,7 @@ fn after_markup<'h>(html: &'h str, writer: &mut Writer) -> Option<&'h str> {
     if BLOCKS.contains(&name.as_str()) {
         writer.line();
         if name == "li" && !closes {
-            writer.text("- ");
+            writer.item();
         }
     } else if name == "td" || name == "th" {
         writer.text(" ");
@@ -158,7 +158,7 @@ impl Writer {
                 self.space = true;
                 continue;
             }
-            if self.space && !self.out.is_empty() && !self.out.ends_with('\n') {
+            if self.space && !self.out.is_empty() && !self.out.ends_with(['\n', ' ']) {
                 self.out.push(' ');
             }
             self.space = false;
@@ -168,14 +168,21 @@ impl Writer {
 
     fn line(&mut self) {
         self.space = false;
-        if !self.out.is_empty() && !self.out.ends_with("\n\n") {
-            if self.out.ends_with("- ") {
-                return;
-            }
-            if !self.out.ends_with('\n') {
-                self.out.push('\n');
-            }
+        if !self.out.is_empty() && !self.out.ends_with('\n') && !self.is_at_item() {
+            self.out.push('\n');
         }
+    }
+
+    /// Begins an item of a list, on a line of its own.
+    fn item(&mut self) {
+        if !self.is_at_item() {
+            self.out.push_str("- ");
+        }
+    }
+
+    /// Whether an item has begun, and nothing stands in it yet.
+    fn is_at_item(&self) -> bool {
+        self.out.strip_suffix("- ").is_some_and(|rest| rest.is_empty() || rest.ends_with('\n'))
     }
 }
 
