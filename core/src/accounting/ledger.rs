@@ -31,6 +31,8 @@ use crate::{
 const BUDGETS: &str = "budgets";
 const HOLDS: &str = "holds";
 const RECEIPTS: &str = "receipts";
+/// Which receipts belong to a run: `{run}.{step}.{receipt}`, without a value.
+const OF_RUNS: &str = "receipts.runs";
 const COMMITTED: &str = "committed";
 const SETTLED: &str = "settled";
 
@@ -252,7 +254,8 @@ impl Ledger {
             let receipt = &receipt.id;
             tracing::warn!(receipt, held, cost, "a call cost more than was held for it");
         }
-        let mut writes = vec![release, self.write(receipt, When::Any)?];
+        let mut writes = vec![release];
+        writes.extend(self.writes(receipt, When::Any)?);
         if held != 0 || cost != 0 {
             let fields = [(COMMITTED, cost.saturating_sub(held)), (SETTLED, cost)];
             writes.push(Write::add(BUDGETS, &hold.terms.key, fields));
@@ -309,7 +312,8 @@ impl Ledger {
         };
         let fields = [(COMMITTED, receipt.cost.0), (SETTLED, receipt.cost.0)];
         let booked = Write::add(BUDGETS, &hold.terms.key, fields);
-        let writes = vec![self.write(receipt, place)?, booked];
+        let mut writes = self.writes(receipt, place)?;
+        writes.push(booked);
         let booked = self.book(tenant, writes, beside).await?;
         if booked.is_some() {
             tracing::warn!(receipt = receipt.id, "a call was settled after its hold had expired");
@@ -318,11 +322,16 @@ impl Ledger {
         Ok(booked.unwrap_or(Booked::Before))
     }
 
-    /// The write of a receipt. By it a repeated settlement is told from a late one, so it is kept for as
-    /// long as attempts may be repeated, however short receipts are wanted.
-    fn write(&self, receipt: &Receipt, when: When) -> Result<Write> {
+    /// The writes of a receipt: by its id, and by its run. By the first a repeated settlement is told from a late
+    /// one, so it is kept for as long as attempts may be repeated, however short receipts are wanted.
+    fn writes(&self, receipt: &Receipt, when: When) -> Result<Vec<Write>> {
         let keep_until = self.host.now() + self.receipt_retention.max(TOKEN_MEMORY);
-        Ok(Write::put_until(RECEIPTS, &receipt.id, json(receipt)?, keep_until, when))
+        let by_id = Write::put_until(RECEIPTS, &receipt.id, json(receipt)?, keep_until, when);
+        let by_run = receipt.run.as_ref().map(|run| {
+            let id = reading::of_run(run, receipt.step.unwrap_or_default(), &receipt.id);
+            Write::put_until(OF_RUNS, id, Vec::new(), keep_until, When::Any)
+        });
+        Ok([by_id].into_iter().chain(by_run).collect())
     }
 
     /// Frees what dead processes of `tenant` held, and writes their calls' receipts.

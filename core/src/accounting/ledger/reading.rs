@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::{BUDGETS, COMMITTED, Ledger, RECEIPTS, Receipt, SETTLED};
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::{BUDGETS, COMMITTED, Ledger, OF_RUNS, RECEIPTS, Receipt, SETTLED};
 use crate::{
     Code, Error, Result,
     keys::Caller,
@@ -14,6 +16,8 @@ use crate::{
 
 /// What a caller over budget is told to wait: running requests settle within seconds.
 const OVER_BUDGET_RETRY: Duration = Duration::from_secs(5);
+/// How many receipts of a run are read at once.
+const AT_ONCE: usize = 8;
 
 /// The state of a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +72,30 @@ impl Ledger {
         self.records.page(tenant, RECEIPTS, page).await?.iter().map(read_receipt).collect()
     }
 
+    /// Reads the receipts of a run in the order of its steps, the first `limit` of them. Of a run that there is
+    /// not there are none.
+    pub async fn receipts_of_run(
+        &self,
+        tenant: &str,
+        run: &str,
+        limit: u32,
+    ) -> Result<Vec<Receipt>> {
+        // What has these bytes in front, and nothing else, is between the two.
+        let (after, before) = (Some(format!("{run}.")), Some(format!("{run}/")));
+        let page = Page { after, before, limit, ..Page::default() };
+        let found = self.records.page(tenant, OF_RUNS, page).await?;
+        let id = |record: &Record| record.id.rsplit('.').next().unwrap_or_default().to_owned();
+        let read = async |id: String| self.records.get(tenant, RECEIPTS, &id).await;
+        let reads: Vec<_> = found.iter().map(id).map(read).collect();
+        let mut reads = stream::iter(reads).buffered(AT_ONCE);
+        let mut receipts = Vec::new();
+        while let Some(record) = reads.try_next().await? {
+            // It may have expired in between.
+            receipts.extend(record.as_ref().map(read_receipt).transpose()?);
+        }
+        Ok(receipts)
+    }
+
     pub(super) async fn over_budget(&self, caller: &Caller, amount: NanoDollars) -> Result<Error> {
         let limit = caller.budget.unwrap_or_default();
         let balance = self.read_balance(&caller.tenant, &caller.key, limit).await?;
@@ -86,6 +114,11 @@ impl Ledger {
             .with_details(details)
             .retry_after(OVER_BUDGET_RETRY))
     }
+}
+
+/// The id by which a receipt is found that belongs to a step of a run. They sort by step, then by time.
+pub(super) fn of_run(run: &str, step: u32, receipt: &str) -> String {
+    format!("{run}.{step:010}.{receipt}")
 }
 
 pub(super) fn read_receipt(record: &Record) -> Result<Receipt> {

@@ -13,4 +13,5 @@ mod files;
 mod isolation;
 mod keys;
 mod limits;
+mod receipts;
 mod tools;
