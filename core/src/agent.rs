@@ -29,7 +29,7 @@ pub use journal::{Journal, Run};
 pub use next::{Agent, Next, Terms};
 pub use options::{FIELD, Mode, Options};
 pub use step::{Ending, Ran, Said, Step};
-pub(crate) use telling::Telling;
+pub(crate) use telling::{About, Telling};
 
 use std::time::Duration;
 

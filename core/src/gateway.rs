@@ -120,6 +120,8 @@ struct Told {
     run: Option<String>,
     chunks: ChunkStream,
 }
+    /// What that does without.
+    degraded: Vec<String>,
 
 impl Gateway {
     /// A gateway. Nothing is opened or called until a request needs it.
@@ -249,7 +251,7 @@ impl Gateway {
         attach::attach(self, tenant, &mut request, &earlier).await?;
         let dialect = request.dialect;
         let in_background = origin.background.is_some();
-        let Told { receipt, model, run, chunks } = match plan {
+        let Told { receipt, model, run, degraded, chunks } = match plan {
             None => self.tell(caller, &request, &origin, conversing).await?,
             Some(plan) => {
                 Box::pin(agent::run(self, (caller, origin), request, conversing, plan)).await?
@@ -262,7 +264,7 @@ impl Gateway {
         if let Some(keep) = keep {
             chunks = keep.watch(chunks);
         }
-        Ok(Answer { receipt, model, run, conversation, context, chunks })
+        Ok(Answer { receipt, model, run, degraded, conversation, context, chunks })
     }
 
     /// Asks once, and passes the answer on.
@@ -277,7 +279,7 @@ impl Gateway {
             self.ask(caller, request, origin, conversing).await?;
         let limits = deliver::Limits { deadline, closing: self.closing.clone() };
         let chunks = deliver::deliver(&self.ports.host, answer, settlement, limits);
-        Ok(Told { receipt, model, run: None, chunks })
+        Ok(Told { receipt, model, run: None, degraded: Vec::new(), chunks })
     }
 
     /// Ends every running answer with an error; each is settled as far as it came.

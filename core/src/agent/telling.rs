@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
+use serde_json::Value;
 
 use super::{
     Call, Ending, Ran, Said,
@@ -27,6 +27,25 @@ pub(crate) struct Telling {
     now: Now,
     /// The ids of calls that the caller was told.
     ids: BTreeSet<String>,
+}
+
+/// What the end of an answer says of its run.
+#[derive(Debug)]
+pub(crate) struct About<'a> {
+    /// Its id.
+    pub(crate) run: &'a str,
+    pub(crate) ending: Ending,
+    /// What it did without.
+    pub(crate) degraded: Vec<String>,
+}
+
+impl About<'_> {
+    fn told(self) -> Value {
+        let degraded = (!self.degraded.is_empty()).then(|| ("degraded", self.degraded.into()));
+        let always = [("run", self.run.into()), ("ending", self.ending.as_str().into())];
+        let fields = always.into_iter().chain(degraded);
+        Value::Object(fields.map(|(name, value)| (name.to_owned(), value)).collect())
+    }
 }
 
 /// What is open.
@@ -175,14 +194,14 @@ impl Telling {
         events
     }
 
-    /// Tells how the run ended, `run` being its id. `said` is the last answer of the model.
+    /// Tells how the run ended. `said` is the last answer of the model.
     pub(crate) fn close(
         &mut self,
-        run: &str,
-        ending: Ending,
+        about: About<'_>,
         said: Option<&Said>,
         dialect: Dialect,
     ) -> Vec<Event> {
+        let ending = about.ending;
         let mut events = self.begun();
         self.end(&mut events);
         for id in std::mem::take(&mut self.now.due).into_values() {
@@ -205,8 +224,7 @@ impl Telling {
             events.push(Event::PartDelta { choice: 0, index, delta });
             self.end(&mut events);
         }
-        let about = json!({ "run": run, "ending": ending.as_str() });
-        let fields = Extensions([(super::FIELD.to_owned(), about)].into_iter().collect());
+        let fields = Extensions([(super::FIELD.to_owned(), about.told())].into_iter().collect());
         events.push(Event::Extension { dialect, choice: None, fields });
         events.push(Event::Finish { choice: 0, reason: reason(ending, said) });
         events

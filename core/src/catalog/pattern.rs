@@ -40,6 +40,19 @@ impl Pattern {
         }
     }
 
+    /// Whether it matches a name that begins with `start`.
+    pub(crate) fn matches_some_after(&self, start: &str) -> bool {
+        match &self.after {
+            None => self.before.starts_with(start),
+            Some(_) => self.before.starts_with(start) || start.starts_with(&self.before),
+        }
+    }
+
+    /// Whether it matches every name that begins with `start`.
+    pub(crate) fn matches_all_after(&self, start: &str) -> bool {
+        self.after.as_deref() == Some("") && start.starts_with(&self.before)
+    }
+
     /// Whether it has a `*`.
     pub(super) fn is_open(&self) -> bool {
         self.after.is_some()

@@ -21,7 +21,9 @@ use tracing::{Instrument, Span, info_span};
 use super::{Begun, Gateway, Origin, Share, Told, converse::Conversing, deliver, settle::illegal};
 use crate::{
     Code, Result,
-    agent::{Agent, Call, Ending, Next, Ran, Run, Said, Step, Telling, Terms, idempotency_key},
+    agent::{
+        About, Agent, Call, Ending, Next, Ran, Run, Said, Step, Telling, Terms, idempotency_key,
+    },
     chat::{
         Chunk, ChunkStream, Event, FinishReason, Grammar, Message, Part, Request, Role, Usage,
         Whole,
@@ -61,10 +63,10 @@ pub(super) async fn run(
     };
     let of = |begun: &Begun<ChunkStream>| (begun.receipt.clone(), begun.model.clone());
     let (receipt, model) = first.as_ref().map(of).unwrap_or_default();
-    let run = Some(driver.run.id.clone());
+    let (run, degraded) = (Some(driver.run.id.clone()), driver.offer.degraded());
     let chunks = drive(driver, first);
     let chunks = if cfg!(debug_assertions) { checked(chunks) } else { chunks };
-    Ok(Told { receipt, model, run, chunks })
+    Ok(Told { receipt, model, run, degraded, chunks })
 }
 
 /// The same, with an error where it breaks the grammar of events.
@@ -306,7 +308,8 @@ impl Driver {
     /// The last words.
     fn close(&mut self, ending: Ending) -> Chunk {
         let said = self.agent.said();
-        told(self.telling.close(&self.run.id, ending, said, self.request.dialect))
+        let about = About { run: &self.run.id, ending, degraded: self.offer.degraded() };
+        told(self.telling.close(about, said, self.request.dialect))
     }
 
     /// Keeps what is to be kept.

@@ -104,6 +104,9 @@ pub struct Answer {
     pub model: String,
     /// The id of the run, where the gateway runs the tools.
     pub run: Option<String>,
+    /// What it had to do without, where the gateway runs the tools: `mcp:NAME` for a server whose tools are
+    /// missing.
+    pub degraded: Vec<String>,
     /// The id of the kept conversation that it belongs to.
     pub conversation: Option<String>,
     /// How many tokens of it the model is shown, and how that is known, where it had to be measured.

@@ -52,6 +52,20 @@ impl Allowed {
         said.is_some_and(|rule| rule.allows)
     }
 
+    /// Whether some tool whose name begins with `start` may be used. It may be said of none that there is, but
+    /// where it says no, there is none.
+    pub(super) fn allows_some_after(&self, start: &str) -> bool {
+        for rule in self.0.iter().rev() {
+            if rule.allows && rule.pattern.matches_some_after(start) {
+                return true;
+            }
+            if !rule.allows && rule.pattern.matches_all_after(start) {
+                return false;
+            }
+        }
+        false
+    }
+
     /// The patterns as they are written.
     pub fn patterns(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(|rule| format!("{}{}", if rule.allows { "" } else { "!" }, rule.pattern))
@@ -87,6 +101,26 @@ mod tests {
             assert_eq!(list.allows(name), allows, "{name}");
         }
         assert!(!allowed(&["web_*"]).allows("bash"));
+    }
+
+    #[test]
+    fn a_list_knows_of_which_names_it_allows_none() {
+        for (patterns, allows) in [
+            (&["*"][..], true),
+            (&["d*"], true),
+            (&["docs__read"], true),
+            (&["*_read"], true),
+            (&["!docs__*", "*_read"], true),
+            (&["*", "!docs__read"], true),
+            (&["*", "!*_read"], true),
+            (&["*", "!docs__*"], false),
+            (&["*", "!docs*"], false),
+            (&["docs__read", "!*"], false),
+            (&["bash", "docs"], false),
+            (&[], false),
+        ] {
+            assert_eq!(allowed(patterns).allows_some_after("docs__"), allows, "{patterns:?}");
+        }
     }
 
     #[test]

@@ -45,7 +45,8 @@ pub struct Limits {
 #[derive(Clone, Debug, Default)]
 pub struct Offer {
     tools: BTreeMap<String, Offered>,
-    missing: Vec<String>,
+    /// The namespaces of toolboxes that could not say what is in them.
+    missing: Vec<Option<String>>,
 }
 
 /// A tool that is offered.
@@ -74,9 +75,14 @@ impl Registry {
         self.limits
     }
 
-    /// The tools that all of `allowed` allow, and those of `more`, which come last.
+    /// The tools that all of `allowed` allow, and those of `more`, which come last. A toolbox of which nothing is
+    /// allowed is not asked, and so not missed.
     pub async fn offer(&self, allowed: &[&Allowed], more: &[Arc<dyn Toolbox>]) -> Offer {
-        let boxes: Vec<_> = self.toolboxes.iter().chain(more).collect();
+        let is_wanted = |toolbox: &&Arc<dyn Toolbox>| {
+            let start = toolbox.namespace().map_or_else(String::new, |name| full(name, ""));
+            allowed.iter().all(|list| list.allows_some_after(&start))
+        };
+        let boxes: Vec<_> = self.toolboxes.iter().chain(more).filter(is_wanted).collect();
         let listed = join_all(boxes.iter().map(|it| self.list(it.as_ref()))).await;
         let mut offer = Offer::default();
         for (toolbox, listed) in boxes.iter().zip(listed) {
@@ -84,10 +90,13 @@ impl Registry {
             match listed {
                 Ok(tools) => tools.into_iter().for_each(|tool| offer.add(namespace, tool, allowed)),
                 Err(error) => {
-                    let name = namespace.unwrap_or("tools").to_owned();
                     let error = &error as &dyn std::error::Error;
-                    tracing::warn!(toolbox = name, error, "the tools of a toolbox are missing");
-                    offer.missing.push(name);
+                    tracing::warn!(
+                        toolbox = namespace,
+                        error,
+                        "the tools of a toolbox are missing"
+                    );
+                    offer.missing.push(namespace.map(str::to_owned));
                 }
             }
         }
@@ -186,9 +195,19 @@ impl Offer {
         self.tools.is_empty()
     }
 
-    /// The namespaces of toolboxes that could not say what is in them.
-    pub fn missing(&self) -> &[String] {
-        &self.missing
+    /// The namespaces of toolboxes that could not say what is in them; `tools` where one has none.
+    pub fn missing(&self) -> Vec<&str> {
+        self.missing.iter().map(|name| name.as_deref().unwrap_or("tools")).collect()
+    }
+
+    /// What is missing, as answers name what they had to do without: `mcp:NAME` for a server, `tools` for
+    /// others.
+    pub fn degraded(&self) -> Vec<String> {
+        let named = |name: &Option<String>| match name {
+            Some(name) => format!("mcp:{name}"),
+            None => "tools".to_owned(),
+        };
+        self.missing.iter().map(named).collect()
     }
 
     /// Why there is no tool of this name, for whoever asked for it.
@@ -239,12 +258,16 @@ impl Offered {
 
 /// The name by which a tool is called: letters, digits, `_` and `-`, as every provider takes it.
 fn full_name(namespace: Option<&str>, name: &str) -> String {
-    let whole = match namespace {
-        Some(namespace) => format!("{namespace}__{name}"),
-        None => name.to_owned(),
-    };
+    namespace.map_or_else(|| fitting(name), |namespace| full(namespace, name))
+}
+
+fn full(namespace: &str, name: &str) -> String {
+    fitting(&format!("{namespace}__{name}"))
+}
+
+fn fitting(name: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    whole.chars().map(|c| if fits(c) { c } else { '_' }).take(MAX_NAME).collect()
+    name.chars().map(|c| if fits(c) { c } else { '_' }).take(MAX_NAME).collect()
 }
 
 /// The arguments of a call. Models leave them out where there are none.

@@ -232,26 +232,35 @@ impl Bench {
     }
 
     pub(crate) fn set(set: &[(&str, &str)], script: impl IntoIterator<Item = Reply>) -> Self {
+        Self::having(ToolPorts::default(), set, script)
+    }
+
+    /// A gateway that has more to work with than the tools of this module.
+    pub(crate) fn having(
+        mut ports: ToolPorts,
+        set: &[(&str, &str)],
+        script: impl IntoIterator<Item = Reply>,
+    ) -> Self {
         let host = Arc::new(TestHost::new());
         let model = Arc::new(Model::default());
         model.script.lock().unwrap().extend(script);
         let log = Arc::new(Log::default());
+        let said =
+            |name: &str| set.iter().find(|(key, _)| *key == name).map(|(_, it)| (*it).to_owned());
         let settings = Settings::read(|name| match name {
             "DORMOUSE_CONFIG" => Some(CATALOG.to_owned()),
-            "DORMOUSE_TOOLS" => Some("add,fail,long,meet,wait".to_owned()),
-            _ => set.iter().find(|(key, _)| *key == name).map(|(_, it)| (*it).to_owned()),
+            "DORMOUSE_TOOLS" => said(name).or(Some("add,fail,long,meet,wait".to_owned())),
+            _ => said(name),
         });
         let tools = ["add", "fail", "long", "meet", "wait"].map(|name| tool(name, &log));
+        ports.toolboxes.insert(0, Arc::new(Fixed(tools.to_vec())));
         let ports = Ports {
             host: host.clone(),
             http: model.clone(),
             records: Arc::new(MemoryRecords::new(host.clone())),
             blobs: None,
             models: None,
-            tools: ToolPorts {
-                toolboxes: vec![Arc::new(Fixed(tools.to_vec()))],
-                ..ToolPorts::default()
-            },
+            tools: ports,
         };
         let catalog = Catalog::read(CATALOG, |_| None).unwrap();
         let gateway = Gateway::with_catalog(settings.unwrap(), catalog, ports).unwrap();

@@ -143,6 +143,7 @@ async fn streamed(
     if let Some(begun) = &begun {
         name_receipt(&mut response, &begun.receipt);
         session::name_run(response.headers_mut(), begun.run.as_deref());
+        session::lack(response.headers_mut(), &begun.degraded);
         session::measure(response.headers_mut(), begun.context);
     }
     let conversation = begun.map_or(kept, |begun| begun.conversation);
@@ -172,6 +173,7 @@ async fn whole(mut answer: Answer, mut encoder: Box<dyn Encode>) -> Result<Respo
     let mut response = json(body, Some(&answer.receipt));
     session::name(response.headers_mut(), answer.conversation.as_deref());
     session::name_run(response.headers_mut(), answer.run.as_deref());
+    session::lack(response.headers_mut(), &answer.degraded);
     session::measure(response.headers_mut(), answer.context);
     Ok(response)
 }

@@ -33,6 +33,8 @@ const CODEX: [HeaderName; 2] =
     [HeaderName::from_static("thread-id"), HeaderName::from_static("session-id")];
 /// Names the run of an answer for which the gateway ran tools.
 const RUN: HeaderName = HeaderName::from_static("x-dormouse-run");
+/// Names what an answer had to do without.
+const DEGRADED: HeaderName = HeaderName::from_static("x-dormouse-degraded");
 /// Says whose hands act, for requests whose body does not.
 const MODE: HeaderName = HeaderName::from_static("x-dormouse-mode");
 /// The field of a body by which any client names a conversation to go on with.
@@ -91,6 +93,15 @@ pub(crate) fn hands(headers: &HeaderMap, request: &mut Request) -> Result<()> {
 pub(crate) fn name_run(headers: &mut HeaderMap, id: Option<&str>) {
     if let Some(value) = id.and_then(|id| HeaderValue::from_str(id).ok()) {
         headers.insert(RUN, value);
+    }
+}
+
+/// Says in a response's headers what the answer had to do without.
+pub(crate) fn lack(headers: &mut HeaderMap, degraded: &[String]) {
+    if let Some(value) =
+        HeaderValue::from_str(&degraded.join(", ")).ok().filter(|it| !it.is_empty())
+    {
+        headers.insert(DEGRADED, value);
     }
 }
 

@@ -76,6 +76,8 @@ pub(crate) struct Begun {
     pub(crate) receipt: String,
     /// The id of the run, where the gateway runs the tools.
     pub(crate) run: Option<String>,
+    /// What it does without.
+    pub(crate) degraded: Vec<String>,
     /// The id of the kept conversation that it belongs to.
     pub(crate) conversation: Option<String>,
     /// How many tokens of it the model is shown.
@@ -96,6 +98,7 @@ pub(crate) async fn begin(
             let begun = Begun {
                 receipt: answer.receipt.clone(),
                 run: answer.run.clone(),
+                degraded: answer.degraded.clone(),
                 conversation: answer.conversation.clone(),
                 context: answer.context,
             };

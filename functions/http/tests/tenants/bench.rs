@@ -16,6 +16,7 @@ use dormouse_core::{
         BlobPage, Blobs, ByteStream, Commit, HttpClient, Outcome, Page, Record, Records, Write,
     },
     settings::Settings,
+    tools::Toolbox,
 };
 use dormouse_testkit::fakes::TestHost;
 use futures::{FutureExt, StreamExt, stream};
@@ -214,6 +215,13 @@ impl Bench {
         Self::over(&store, read(settings), catalog)
     }
 
+    /// A gateway that has tools of these toolboxes, too.
+    pub(crate) fn with_toolboxes(toolboxes: Vec<Arc<dyn Toolbox>>) -> Self {
+        let settings = read(&[("DORMOUSE_UPSTREAM", "http://provider/v1")]);
+        let catalog = Catalog::of_settings(&settings).unwrap();
+        Self::having(toolboxes, &Self::store(), settings, catalog)
+    }
+
     fn store() -> (Arc<TestHost>, Arc<Watched>) {
         let host = Arc::new(TestHost::new());
         let records = MemoryRecords::new(host.clone());
@@ -221,6 +229,15 @@ impl Bench {
     }
 
     fn over(store: &(Arc<TestHost>, Arc<Watched>), settings: Settings, catalog: Catalog) -> Self {
+        Self::having(Vec::new(), store, settings, catalog)
+    }
+
+    fn having(
+        toolboxes: Vec<Arc<dyn Toolbox>>,
+        store: &(Arc<TestHost>, Arc<Watched>),
+        settings: Settings,
+        catalog: Catalog,
+    ) -> Self {
         let (host, records) = store.clone();
         let provider = Arc::new(Provider::default());
         let ports = Ports {
@@ -229,7 +246,7 @@ impl Bench {
             records: records.clone(),
             models: None,
             blobs: None,
-            tools: ToolPorts { web: Some(provider.clone()), ..ToolPorts::default() },
+            tools: ToolPorts { web: Some(provider.clone()), sandbox: None, toolboxes },
         };
         let gateway = Gateway::with_catalog(settings, catalog, ports).unwrap();
         let agents = Arc::new(Definitions(Mutex::new(AGENTS.to_owned())));

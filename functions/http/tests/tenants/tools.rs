@@ -1,5 +1,12 @@
 //! `/v1/tools`.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use dormouse_core::{
+    Code, Error, Result,
+    tools::{Tool, Toolbox},
+};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -121,6 +128,41 @@ async fn administrators_register_for_any_tenant_and_others_for_their_own() {
     zoo.ask(&Method::POST, "/v1/tools?tenant=acme", described("smuggled")).await;
     assert!(!names(&acme).await.contains(&"smuggled".to_owned()));
     assert!(names(&zoo).await.contains(&"smuggled".to_owned()));
+}
+
+/// A server that is down.
+#[derive(Debug)]
+struct Down(&'static str);
+
+#[async_trait]
+impl Toolbox for Down {
+    fn namespace(&self) -> Option<&str> {
+        Some(self.0)
+    }
+
+    async fn tools(&self) -> Result<Vec<Arc<dyn Tool>>> {
+        Err(Error::new(Code::UpstreamUnreachable, "it is gone"))
+    }
+}
+
+#[tokio::test]
+async fn an_answer_says_which_servers_it_had_to_do_without() {
+    let bench = Bench::with_toolboxes(vec![Arc::new(Down("docs")), Arc::new(Down("wiki"))]);
+    let acme = tenant(&bench).await;
+    let said = json!([{ "role": "user", "content": "Hello" }]);
+    for (stream, mode, wanted) in [
+        (false, "loop", Some("mcp:docs, mcp:wiki")),
+        (true, "loop", Some("mcp:docs, mcp:wiki")),
+        (true, "emulate", None),
+    ] {
+        let body = json!({
+            "model": "m", "stream": stream, "messages": said, "dormouse": { "mode": mode },
+        });
+        let reply = acme.ask(&Method::POST, "/v1/chat/completions", body).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        let told = reply.headers.get("x-dormouse-degraded").map(|it| it.to_str().unwrap());
+        assert_eq!(told, wanted, "{reply:?}");
+    }
 }
 
 #[tokio::test]
