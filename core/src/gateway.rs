@@ -31,6 +31,7 @@ mod prefixes;
 mod recall;
 mod reserve;
 mod route;
+mod scratch;
 mod seal;
 mod settle;
 mod state;
@@ -67,6 +68,7 @@ use crate::{
 
 pub use converse::Compacted;
 pub use outside::{Answer, Background, LocalServers, Origin, Ports, ToolPorts};
+pub use scratch::Scratch;
 pub use state::{Check, Readiness};
 pub use whole::Answered;
 
@@ -118,10 +120,10 @@ struct Told {
     model: String,
     /// The id of the run that it is the answer of.
     run: Option<String>,
-    chunks: ChunkStream,
-}
     /// What that does without.
     degraded: Vec<String>,
+    chunks: ChunkStream,
+}
 
 impl Gateway {
     /// A gateway. Nothing is opened or called until a request needs it.

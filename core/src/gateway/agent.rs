@@ -18,7 +18,9 @@ use keep::Keeping;
 pub(super) use plan::{Plan, plan};
 use tracing::{Instrument, Span, info_span};
 
-use super::{Begun, Gateway, Origin, Share, Told, converse::Conversing, deliver, settle::illegal};
+use super::{
+    Begun, Gateway, Origin, Scratch, Share, Told, converse::Conversing, deliver, settle::illegal,
+};
 use crate::{
     Code, Result,
     agent::{
@@ -140,6 +142,9 @@ struct Driver {
     telling: Telling,
     offer: Arc<Offer>,
     workspace: Workspace,
+    /// Whether nobody comes back to its files. Then it is cleared away, once there may be some.
+    passing: bool,
+    scratch: Option<Scratch>,
     conversing: Option<Arc<Conversing>>,
     keeping: Option<Keeping>,
     /// When the request must be over, and when the run is to be.
@@ -182,6 +187,9 @@ impl Driver {
                 telling.used(said.usage);
             }
         }
+        let workspace = Workspace { tenant: caller.tenant.clone(), name };
+        // What outlives its process keeps its files from step to step, and clears them away itself.
+        let passing = conversing.is_none() && run.journal.is_none();
         let most = gateway.settings.request_timeout;
         let deadline = |time| Deadline::after(Arc::clone(host), time);
         let span = info_span!(
@@ -197,7 +205,9 @@ impl Driver {
             agent: Agent::new(Terms { ours, limits }, steps),
             telling,
             offer: Arc::new(offer),
-            workspace: Workspace { tenant: caller.tenant.clone(), name },
+            workspace,
+            passing,
+            scratch: None,
             conversing,
             keeping: None,
             deadline: deadline(most),
@@ -268,7 +278,10 @@ impl Driver {
     }
 
     /// Runs calls beside each other.
-    fn call(&self, calls: Vec<Call>) -> stream::BoxStream<'static, Result<(Call, Ran)>> {
+    fn call(&mut self, calls: Vec<Call>) -> stream::BoxStream<'static, Result<(Call, Ran)>> {
+        if self.passing && self.scratch.is_none() {
+            self.scratch = Some(self.gateway.scratch(self.workspace.clone()));
+        }
         let step = self.agent.asked();
         let work: Vec<_> = calls
             .into_iter()
@@ -323,6 +336,9 @@ impl Driver {
                 None => (self.run.id.clone(), Usage::default()),
             };
             keeping.keep(self.agent.turn(ending), receipt, usage).await?;
+        }
+        if let Some(scratch) = self.scratch.take() {
+            scratch.discard().await;
         }
         self.ended = Some(ending);
         Ok(())

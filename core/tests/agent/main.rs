@@ -5,6 +5,7 @@ mod bench;
 mod conversations;
 mod dialects;
 mod endings;
+mod files;
 mod missing;
 mod money;
 mod replay;

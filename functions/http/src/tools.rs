@@ -128,19 +128,15 @@ pub(crate) async fn execute(
         Some(key) => key,
         None => random(),
     };
+    let scratch = kept.is_none().then(|| gateway.scratch(workspace.clone()));
     let context = Context { workspace, idempotency_key };
     let (tools, patience) = (gateway.tools(), gateway.settings().request_timeout);
     let deadline = Deadline::after(gateway.host().clone(), patience);
     let running = tools.run(offered, call.input, &context, tools.limits());
     let late = || Output::failed("the tool did not finish in the time that a request has");
     let output = deadline.within(patience, running).await.unwrap_or_else(late);
-    if kept.is_none()
-        && let Some(sandbox) = gateway.sandbox()
-        && let Err(error) = sandbox.discard(&context.workspace).await
-    {
-        // It is forgotten in time anyway.
-        let error = &error as &dyn std::error::Error;
-        tracing::warn!(error, "the files of a call are still there");
+    if let Some(scratch) = scratch {
+        scratch.discard().await;
     }
     Ok(Json(answer(&call.name, &output)))
 }
