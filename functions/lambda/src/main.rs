@@ -40,7 +40,7 @@ enum InvokeMode {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    match set_up(|name| env::var(name).ok()) {
+    match begin() {
         Ok((gateway, mode)) => serve(gateway, mode).await,
         Err(error) => {
             init::report(&error).await?;
@@ -49,7 +49,14 @@ async fn main() -> Result<(), lambda_http::Error> {
     }
 }
 
-fn set_up(look_up: impl Fn(&str) -> Option<String>) -> Result<(Gateway, InvokeMode)> {
+fn begin() -> Result<(Gateway, InvokeMode)> {
+    let (settings, mode) = set_up(|name| env::var(name).ok())?;
+    dormouse_wiring::start_logging(&settings)?;
+    Ok((dormouse_wiring::gateway(settings)?, mode))
+}
+
+/// What the function's environment says.
+fn set_up(look_up: impl Fn(&str) -> Option<String>) -> Result<(Settings, InvokeMode)> {
     let mode = invoke_mode(look_up(INVOKE_MODE).as_deref())?;
     let mut settings = Settings::read(look_up)?;
     if settings.api_key.is_none() {
@@ -65,8 +72,7 @@ fn set_up(look_up: impl Fn(&str) -> Option<String>) -> Result<(Gateway, InvokeMo
         // A function has no home, only this directory to write to.
         settings.data = Some(env::temp_dir().display().to_string());
     }
-    dormouse_wiring::start_logging(&settings)?;
-    Ok((dormouse_wiring::gateway(settings)?, mode))
+    Ok((settings, mode))
 }
 
 fn invoke_mode(text: Option<&str>) -> Result<InvokeMode> {
@@ -97,7 +103,7 @@ async fn serve(gateway: Gateway, mode: InvokeMode) -> Result<(), lambda_http::Er
 mod tests {
     use super::*;
 
-    fn set_up_with(pairs: &[(&str, &str)]) -> Result<(Gateway, InvokeMode)> {
+    fn set_up_with(pairs: &[(&str, &str)]) -> Result<(Settings, InvokeMode)> {
         set_up(|name| {
             pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         })
@@ -117,8 +123,8 @@ mod tests {
     fn only_a_worker_works_when_it_has_answered() {
         let runs = |mode| {
             let key = ("DORMOUSE_API_KEY", "sk-0123456789abcdef");
-            let (gateway, _) = set_up_with(&[key, (INVOKE_MODE, mode)]).unwrap();
-            gateway.settings().runs
+            let (settings, _) = set_up_with(&[key, (INVOKE_MODE, mode)]).unwrap();
+            settings.runs
         };
         assert_eq!((runs("response_stream"), runs("buffered"), runs("worker")), (0, 0, 4));
     }
