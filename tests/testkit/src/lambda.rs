@@ -36,7 +36,8 @@ pub use fleet::Failure;
 use fleet::Fleet;
 use tokio::task::JoinHandle;
 
-/// How long one invocation may take, as announced to the function: the longest Lambda allows.
+/// How long one invocation may take, as announced to the function unless a test says otherwise: the longest
+/// Lambda allows.
 pub const DEADLINE: Duration = Duration::from_secs(900);
 
 /// The largest event, and the largest buffered answer, in bytes.
@@ -96,6 +97,11 @@ impl Emulator {
     /// Where clients reach the function, without a trailing slash.
     pub fn base_url(&self) -> &str {
         &self.base_url
+    }
+
+    /// Announces to the function that each invocation may take so long, from the next on.
+    pub fn allow(&self, time: Duration) {
+        self.fleet.allow(time);
     }
 
     /// How many processes have been started so far.

@@ -19,6 +19,7 @@ mod wire;
 
 use std::{
     collections::{HashMap, VecDeque},
+    fmt,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -52,8 +53,12 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Script {
     once: HashMap<String, VecDeque<Answer>>,
-    always: HashMap<String, Answer>,
+    always: HashMap<String, Rule>,
 }
+
+/// What is answered to a request.
+#[derive(Clone)]
+struct Rule(Arc<dyn Fn(&Received) -> Answer + Send + Sync>);
 
 impl Upstream {
     /// Starts one on a free port of the loopback.
@@ -82,7 +87,13 @@ impl Upstream {
 
     /// Answers every request for `name`, a model or a path such as `/v1/models`, with `answer`.
     pub fn always(&self, name: &str, answer: Answer) {
-        self.script(|script| script.always.insert(name.to_owned(), answer));
+        self.answers(name, move |_| answer.clone());
+    }
+
+    /// Answers every request for `name` with what `rule` says: for models that go on from what they read.
+    pub fn answers(&self, name: &str, rule: impl Fn(&Received) -> Answer + Send + Sync + 'static) {
+        let rule = Rule(Arc::new(rule));
+        self.script(|script| script.always.insert(name.to_owned(), rule));
     }
 
     /// Answers the next request for `name` with `answer`, after those that were queued before.
@@ -116,13 +127,19 @@ impl Drop for Upstream {
     }
 }
 
+impl fmt::Debug for Rule {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Rule").finish_non_exhaustive()
+    }
+}
+
 impl Shared {
     /// What to answer to `request`.
     fn answer(&self, request: &Received) -> Answer {
         let mut script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
         let queued = script.once.get_mut(request.name()).and_then(VecDeque::pop_front);
         queued
-            .or_else(|| script.always.get(request.name()).cloned())
+            .or_else(|| script.always.get(request.name()).map(|rule| (rule.0)(request)))
             .unwrap_or_else(|| Answer::default_for(request))
     }
 }

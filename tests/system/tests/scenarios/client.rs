@@ -141,6 +141,11 @@ impl Gateway {
         .await;
     }
 
+    /// Tells the function that it has so long for each event.
+    pub(crate) async fn allow(&self, time: Duration) {
+        self.running.lock().await.allow(time);
+    }
+
     /// Kills it with SIGKILL.
     pub(crate) async fn kill(&self) {
         self.running.lock().await.kill().await;

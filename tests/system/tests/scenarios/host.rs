@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use dormouse_testkit::{
@@ -54,6 +55,14 @@ impl Running {
         }
     }
 
+    /// Announces to a function how long each event may take.
+    pub(crate) fn allow(&self, time: Duration) {
+        match self {
+            Self::Process(process) => panic!("{process:?} has all the time that it wants"),
+            Self::Function(function) => function.allow(time),
+        }
+    }
+
     /// Kills every process of it with SIGKILL.
     pub(crate) async fn kill(&mut self) {
         match self {
@@ -70,14 +79,17 @@ impl Running {
 }
 
 async fn serve(settings: &BTreeMap<String, String>, store: &Path) -> (Running, String) {
-    let program =
-        process::built("DORMOUSE_TEST_SERVER_BIN", "debug/dormouse", "cargo build -p dormouse");
     let mut settings = settings.clone();
     settings.insert("DORMOUSE_LISTEN".into(), "127.0.0.1:0".into());
     settings.entry("DORMOUSE_STORE".into()).or_insert_with(|| url(store));
-    let mut process = Process::start(&program, &["serve"], settings);
+    let mut process = Process::start(&server(), &["serve"], settings);
     let address = process.address().await;
     (Running::Process(Box::new(process)), address)
+}
+
+/// The program of the server, which serves sandboxes, too.
+pub(crate) fn server() -> PathBuf {
+    process::built("DORMOUSE_TEST_SERVER_BIN", "debug/dormouse", "cargo build -p dormouse")
 }
 
 async fn invoke(

@@ -16,6 +16,7 @@ use std::future::Future;
 
 use crate::{host::Host, stage::Stage};
 
+mod agents;
 mod answers;
 mod budgets;
 mod client;
@@ -32,6 +33,7 @@ mod malformed;
 mod older;
 mod operations;
 mod patience;
+mod reloads;
 mod runs;
 mod sdk;
 mod sse;
@@ -39,6 +41,7 @@ mod stage;
 mod state;
 mod stores;
 mod streamed_disconnects;
+mod successors;
 mod tenants;
 mod tools;
 mod unnoticed;
@@ -152,6 +155,19 @@ macro_rules! everywhere {
                 every_answer_has_a_correlation_id,
                 an_id_that_would_spoil_the_log_is_replaced,
             }
+            agents {
+                they_are_asked_by_name,
+                their_sessions_go_on_at_any_gateway,
+                they_have_hands_of_their_own,
+            }
+            hands {
+                a_program_is_written_run_mended_and_reported,
+                without_a_sandbox_model_and_caller_are_told,
+            }
+            runs {
+                a_background_response_can_be_read_again_at_another_gateway,
+                a_background_response_is_answered_with_tools,
+            }
             llama {
                 it_answers_whole,
                 it_answers_in_a_stream,
@@ -161,7 +177,7 @@ macro_rules! everywhere {
                 t_32_an_older_one_is_counted_for_by_its_prompts,
                 its_models_are_listed,
                 its_words_about_a_full_context_are_kept,
-                }
+            }
             sdk {
                 answers_are_those_of_llamas_own_endpoints,
                 the_anthropic_sdk_works,
@@ -179,9 +195,6 @@ mod server {
     everywhere!(Server);
     play! {
         Server:
-        hands {
-            a_program_is_written_run_mended_and_reported,
-        }
         streamed_disconnects {
             a_request_before_its_first_byte,
             a_request_between_headers_and_first_byte,
@@ -207,9 +220,15 @@ mod server {
             of_two_at_once_the_second_is_refused_on_postgres,
             of_two_at_once_the_second_is_refused_on_dynamodb,
         }
-        runs {
-            a_background_response_can_be_read_again_at_another_gateway,
+        reloads {
+            agents_change_when_their_files_are_read_again,
+        }
+        successors {
             a_killed_gateway_is_succeeded_by_another,
+            a_killed_run_goes_on_and_repeats_nothing,
+            a_killed_run_goes_on_from_redis,
+            a_killed_run_goes_on_from_postgres,
+            the_files_of_a_killed_run_go_with_it,
         }
         workers {
             when_all_workers_are_busy_the_next_is_told_at_once,
@@ -222,6 +241,9 @@ mod lambda {
     everywhere!(Lambda);
     play! {
         Lambda:
+        successors {
+            a_function_hands_its_run_over_before_its_time_is_over,
+        }
         unnoticed {
             a_whole_request_runs_to_its_end,
             a_streamed_request_runs_to_its_end,
@@ -247,6 +269,9 @@ mod spin {
             a_redis_that_dies_leaves_nothing_half_done,
             gateways_on_redis_continue_one_another,
             of_two_at_once_the_second_is_refused_on_redis,
+        }
+        successors {
+            a_killed_gateway_is_succeeded_by_another,
         }
         unnoticed {
             a_whole_request_runs_to_its_end,

@@ -1,6 +1,9 @@
 //! What a scenario plays on: a host, a scripted upstream, a place for records.
 
-use std::{collections::BTreeMap, future::Future, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap, fs, future::Future, os::unix::fs::PermissionsExt, path::PathBuf,
+    sync::Arc, time::Duration,
+};
 
 use dormouse_testkit::upstream::Upstream;
 use tempfile::TempDir;
@@ -36,6 +39,9 @@ impl Stage {
     /// Sets the stage on `host`.
     pub(crate) async fn on(host: Host) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        // Programs in a sandbox may be another user than this one, and must get to their files.
+        let open = PermissionsExt::from_mode(0o755);
+        fs::set_permissions(folder.path(), open).expect("a folder of our own");
         Self { host, upstream: Upstream::start().await, instances: INSTANCES, folder }
     }
 
@@ -62,19 +68,30 @@ impl Stage {
         Gateway::new(base, ADMIN_KEY, Arc::new(Mutex::new(running)))
     }
 
+    /// A function that works on runs when it is given an event, for gateways on Lambda.
+    pub(crate) async fn worker(&self, settings: &[(&str, &str)]) -> Gateway {
+        let worker = [("DORMOUSE_LAMBDA_INVOKE_MODE", "worker")];
+        self.gateway(&[settings, &worker].concat()).await
+    }
+
     /// Overwrites the gateways' records, so that nothing can be read or written any more.
     pub(crate) fn spoil_store(&self) {
-        for entry in std::fs::read_dir(self.folder.path()).expect("the folder") {
+        for entry in fs::read_dir(self.folder.path()).expect("the folder") {
             let path = entry.expect("an entry").path();
-            let length = std::fs::metadata(&path).expect("a file").len();
+            let length = fs::metadata(&path).expect("a file").len();
             let rubbish = vec![0xAA; usize::try_from(length).expect("a small file").max(4096)];
-            std::fs::write(path, rubbish).expect("the file can be written");
+            fs::write(path, rubbish).expect("the file can be written");
         }
     }
 
     /// The file with the gateways' records.
     pub(crate) fn store(&self) -> PathBuf {
-        self.folder.path().join("dormouse.db")
+        self.place("dormouse.db")
+    }
+
+    /// The path of this name, for files of this scenario alone.
+    pub(crate) fn place(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 }
 

@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use tokio::{
@@ -13,7 +14,10 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::instance::{self, Instance};
+use super::{
+    DEADLINE,
+    instance::{self, Instance},
+};
 
 /// Something that went wrong in the function or in its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +51,8 @@ struct State {
     all: Vec<Arc<Instance>>,
     failures: Vec<Failure>,
     logs: String,
+    /// How long an invocation may take, if not as long as Lambda allows.
+    time: Option<Duration>,
     /// The tasks that own the processes; `None` once the fleet is closed.
     tasks: Option<JoinSet<()>>,
 }
@@ -98,6 +104,15 @@ impl Fleet {
         state.tasks.as_mut()?.spawn(life);
         state.all.push(Arc::clone(&instance));
         Some(instance)
+    }
+
+    pub(super) fn allow(&self, time: Duration) {
+        self.lock().time = Some(time);
+    }
+
+    /// How long an invocation may take.
+    pub(super) fn time(&self) -> Duration {
+        self.lock().time.unwrap_or(DEADLINE)
     }
 
     pub(super) fn started(&self) -> usize {

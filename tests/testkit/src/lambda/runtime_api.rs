@@ -1,6 +1,6 @@
 //! The Runtime API of one instance.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::{
-    DEADLINE, PAYLOAD_LIMIT,
+    PAYLOAD_LIMIT,
     fleet::{Failure, Fleet},
     instance::{Answer, Instance, Running, reported},
     reply::{self, Prelude, PreludeReader},
@@ -51,7 +51,7 @@ async fn next(State(api): State<Api>) -> Response {
     let headers = [
         ("content-type", "application/json".to_owned()),
         ("lambda-runtime-aws-request-id", id),
-        ("lambda-runtime-deadline-ms", deadline().to_string()),
+        ("lambda-runtime-deadline-ms", deadline(api.fleet.time()).to_string()),
         (
             "lambda-runtime-invoked-function-arn",
             "arn:aws:lambda:us-east-1:123456789012:function:dormouse".to_owned(),
@@ -64,8 +64,8 @@ async fn next(State(api): State<Api>) -> Response {
     (headers, event).into_response()
 }
 
-fn deadline() -> u128 {
-    let end = std::time::SystemTime::now() + DEADLINE;
+fn deadline(time: Duration) -> u128 {
+    let end = std::time::SystemTime::now() + time;
     end.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis())
 }
 
