@@ -25,7 +25,8 @@ pub(super) trait Value: Sized {
     }
 }
 
-/// A number of bytes, written `512`, `64KB`, `32MB` or `1GB` (powers of 1024).
+/// A number of bytes, written `512`, `64KB`, `32MB` or `1GB` (powers of 1024). Where addresses are shorter than what
+/// is written (a component has 4 GB of them), it is as much as they reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size(pub usize);
 
@@ -133,15 +134,16 @@ impl Value for Size {
     fn parse(text: Option<&str>) -> Result<Self, String> {
         let text = String::parse(text)?;
         let (number, unit) = split_unit(&text);
-        let factor: usize = match unit {
+        let factor: u64 = match unit {
             "" | "B" => 1,
             "KB" => 1 << 10,
             "MB" => 1 << 20,
             "GB" => 1 << 30,
             _ => return Err(format!("`{text}` is not a size such as 512, 64KB or 32MB")),
         };
-        let size = number.parse().ok().and_then(|number: usize| number.checked_mul(factor));
-        size.map(Self).ok_or_else(|| format!("`{text}` is not a size such as 512, 64KB or 32MB"))
+        let size = number.parse().ok().and_then(|number: u64| number.checked_mul(factor));
+        let size = size.map(|size| Self(usize::try_from(size).unwrap_or(usize::MAX)));
+        size.ok_or_else(|| format!("`{text}` is not a size such as 512, 64KB or 32MB"))
     }
 }
 
