@@ -22,7 +22,8 @@ pub(super) fn base(settings: &Settings, parts: &Parts) -> String {
         // A chain of proxies says what each saw; the first stood before the client.
         text.split(',').next().map(str::trim)
     };
-    let host = header(&FORWARDED_HOST).or_else(|| header(&HOST)).or_else(|| parts.uri.host());
+    let host = header(&FORWARDED_HOST).or_else(|| header(&HOST));
+    let host = host.or_else(|| parts.uri.authority().map(Authority::as_str));
     // Whatever is no host ends up in no answer.
     let host = host.and_then(|host| host.parse::<Authority>().ok());
     let host = host.map_or_else(|| "localhost".to_owned(), |host| host.to_string());
@@ -88,6 +89,8 @@ mod tests {
             ("x-forwarded-proto", "https"),
         ];
         assert_eq!(of(&proxied, &unset), "https://gateway.example");
+        let whole = Request::builder().uri("http://127.0.0.1:8080/mcp").body(()).unwrap();
+        assert_eq!(base(&unset, &whole.into_parts().0), "http://127.0.0.1:8080");
         let set = settings(&[("DORMOUSE_PUBLIC_URL", "https://dormouse.example/")]);
         assert_eq!(of(&proxied, &set), "https://dormouse.example");
         assert_eq!(of(&[("host", "a b\"c")], &unset), "http://localhost");
