@@ -113,10 +113,20 @@ def kept(api):
     missing(lambda: api.responses.retrieve(unkept.id), status_code=404)
 
 
+def background(api):
+    """A response that is answered later, if nobody ends it before."""
+    queued = api.responses.create(model=MODEL, input="x", background=True, max_output_tokens=5)
+    assert queued.status == "queued" and queued.output == [], queued
+    cancelled = api.responses.cancel(queued.id)
+    # It may have been answered meanwhile, and stays so.
+    assert cancelled.status in ("cancelled", "completed", "incomplete"), cancelled
+    assert api.responses.retrieve(queued.id).status == cancelled.status
+
+
 def refused(api):
     """What cannot be done is said, with the field."""
     missing(
-        lambda: api.responses.create(model=MODEL, input="x", background=True),
+        lambda: api.responses.create(model=MODEL, input="x", background=True, store=False),
         status_code=400,
         param="background",
     )
@@ -130,7 +140,7 @@ def refused(api):
 def main():
     """Runs every check and says which."""
     api = client()
-    for check in (whole, streamed, tools, structured, kept, refused):
+    for check in (whole, streamed, tools, structured, kept, background, refused):
         check(api)
         print(f"ok {check.__name__}")
 
