@@ -6,6 +6,7 @@
 mod agents;
 mod labels;
 mod prompts;
+mod runs;
 mod sleepers;
 mod tools;
 
@@ -24,6 +25,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 use prompts::Prompts;
+use runs::Runs;
 use sleepers::Sleepers;
 use tools::Tools;
 
@@ -32,6 +34,7 @@ use crate::{
     accounting::{Outcome, Receipt},
     operation::Operation,
     ports::{ModelHistory, ModelServer},
+    runs::State,
 };
 
 /// The metrics of one process. Clones share them.
@@ -53,6 +56,7 @@ pub struct Metrics {
     prompts: Prompts,
     tools: Tools,
     agents: Agents,
+    runs: Runs,
 }
 
 impl Metrics {
@@ -76,6 +80,7 @@ impl Metrics {
             prompts: Prompts::default(),
             tools: Tools::default(),
             agents: Agents::default(),
+            runs: Runs::default(),
         };
         metrics.workers.set(i64::try_from(workers).unwrap_or(i64::MAX));
         let mut registry = Registry::default();
@@ -132,6 +137,7 @@ impl Metrics {
         self.prompts.register(registry);
         self.tools.register(registry);
         self.agents.register(registry);
+        self.runs.register(registry);
     }
 
     /// Counts a finished call.
@@ -183,6 +189,27 @@ impl Metrics {
     /// Counts a run that ended so, after so many answers of its model.
     pub fn agent_ended(&self, ending: &'static str, steps: u32) {
         self.agents.ended(ending, steps);
+    }
+
+    /// Counts a request that is answered whether or not its caller waits.
+    pub fn run_queued(&self) {
+        self.runs.queued();
+    }
+
+    /// Counts that this process works on such a run: for the first time of all after it `waited` in the queue, or
+    /// where another attempt had begun (`None`).
+    pub fn run_begun(&self, waited: Option<Duration>) {
+        self.runs.begun(waited);
+    }
+
+    /// Counts that this process has stopped working on it, after so long.
+    pub fn run_left(&self, worked: Duration) {
+        self.runs.left(worked);
+    }
+
+    /// Counts that it ended so.
+    pub fn run_ended(&self, state: State) {
+        self.runs.ended(state.as_str());
     }
 
     /// Says how the servers of this machine's models are, and what happened to them so far.

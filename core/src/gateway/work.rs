@@ -124,6 +124,7 @@ impl Gateway {
         let id = Run::name_of(&new.id).to_owned();
         let told = AnswerEncoder::new(request, &Opening { id, created }).queued();
         let run = runs.create(&caller.tenant, new, &told).await?;
+        self.metrics.run_queued();
         self.work_now();
         let kept = standing(&run, request)?;
         Ok((run, kept))
@@ -205,6 +206,7 @@ impl Gateway {
         let end = |run: &Run, body| Ok(encoder(run, &decode(run, &body)?).cancelled());
         let (run, ended) = self.work.runs.cancel(tenant, run, end).await?;
         if ended {
+            self.metrics.run_ended(State::Cancelled);
             self.work.hands.stop(&run.id);
             self.forget_files(tenant, &run).await?;
         }
@@ -296,6 +298,7 @@ async fn take(gateway: &Gateway, hand: &Hand, delivery: Delivery) -> Result<()> 
     let begin = |run: &Run, body| Ok(vec![encoder(run, &decode(run, &body)?).started()]);
     match gateway.work.runs.claim(&tenant, &run, begin).await {
         Ok(Taken::Claimed(claimed)) => {
+            let _working = perform::measured(gateway, &claimed.run().await);
             let claimed = Arc::from(claimed);
             Box::pin(perform::perform(gateway, &claimed, delivery, hand.on(&run))).await
         }

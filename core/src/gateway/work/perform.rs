@@ -73,6 +73,28 @@ pub(super) async fn perform(
     performance.leave(answered).await
 }
 
+/// Counts that this process works on a run, until what is returned is dropped.
+pub(super) fn measured(gateway: &Gateway, run: &Run) -> Measured {
+    let waited = gateway.host().now().0.saturating_sub(run.created_at.0);
+    let is_first = run.attempts == 1;
+    gateway.metrics.run_begun(is_first.then(|| Duration::from_millis(waited)));
+    Measured { gateway: gateway.clone(), since: gateway.host().elapsed() }
+}
+
+/// See [`measured`].
+pub(super) struct Measured {
+    gateway: Gateway,
+    /// When it began, in [`Host::elapsed`](crate::ports::Host::elapsed).
+    since: Duration,
+}
+
+impl Drop for Measured {
+    fn drop(&mut self) {
+        let worked = self.gateway.host().elapsed().saturating_sub(self.since);
+        self.gateway.metrics.run_left(worked);
+    }
+}
+
 /// Lets the gateway write every piece of an answer itself: a run has one id from its beginning, and its events
 /// are numbered through.
 pub(in crate::gateway) fn in_own_words(chunks: ChunkStream) -> ChunkStream {
@@ -151,7 +173,9 @@ impl Performance<'_> {
             }
             None => None,
         };
-        claimed.end(state, None, kept).await
+        claimed.end(state, None, kept).await?;
+        gateway.metrics.run_ended(state);
+        Ok(())
     }
 
     /// Waits for `work`, and gives signs of life meanwhile.
@@ -271,7 +295,9 @@ impl Performance<'_> {
         }
         let last = self.recorder.encoder().error(error);
         claimed.tell(frames(&last)).await;
-        claimed.end(State::Failed, Some(Problem::from(error)), None).await
+        claimed.end(State::Failed, Some(Problem::from(error)), None).await?;
+        self.gateway.metrics.run_ended(State::Failed);
+        Ok(())
     }
 }
 

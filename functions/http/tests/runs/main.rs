@@ -9,6 +9,7 @@
 mod background;
 mod bench;
 mod cancelling;
+mod figures;
 mod following;
 mod loops;
 mod notebooks;
