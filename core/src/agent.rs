@@ -1,9 +1,9 @@
 //! The agent loop, without its hands: what comes next, and what the model is told.
 //!
-//! A run is a request and the list of its [`Step`]s. Everything else follows from these two: [`Agent::next`]
-//! says what is to be done, and [`Agent::messages`] what the model reads, with the same bytes in front every
+//! A run is a request and the list of its [`Step`]s. Everything else follows from these two: [`Loop::next`]
+//! says what is to be done, and [`Loop::messages`] what the model reads, with the same bytes in front every
 //! time. Whoever does it records each step before the next one begins, so a run that was interrupted is
-//! continued by giving its steps to a new [`Agent`].
+//! continued by giving its steps to a new [`Loop`].
 //!
 //! ```text
 //!       ┌──────────── Step::Ran, one for each call ◀── Call
@@ -26,7 +26,7 @@ mod telling;
 
 pub use call::{Call, idempotency_key};
 pub use journal::{Journal, Run};
-pub use next::{Agent, Next, Terms};
+pub use next::{Loop, Next, Terms};
 pub use options::{FIELD, Mode, Options};
 pub use step::{Ending, Ran, Said, Step};
 pub(crate) use telling::{About, Telling};

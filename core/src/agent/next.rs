@@ -22,7 +22,7 @@ pub struct Terms {
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Ask the model: the request's own messages and then [`Agent::messages`].
+    /// Ask the model: the request's own messages and then [`Loop::messages`].
     Ask,
     /// Run these, beside each other. Each result is a [`Step::Ran`].
     Call(Vec<Call>),
@@ -34,12 +34,12 @@ pub enum Next {
 
 /// A run: its terms and its steps.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Agent {
+pub struct Loop {
     terms: Terms,
     steps: Vec<Step>,
 }
 
-impl Agent {
+impl Loop {
     /// A run that came as far as `steps` say.
     pub fn new(terms: Terms, steps: Vec<Step>) -> Self {
         Self { terms, steps }

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     Code, Result,
     agent::{
-        About, Agent, Call, Ending, Next, Ran, Run, Said, Step, Telling, Terms, idempotency_key,
+        About, Call, Ending, Loop, Next, Ran, Run, Said, Step, Telling, Terms, idempotency_key,
     },
     chat::{
         Chunk, ChunkStream, Event, FinishReason, Grammar, Message, Part, Request, Role, Usage,
@@ -59,7 +59,7 @@ pub(super) async fn run(
     plan: Plan,
 ) -> Result<Told> {
     let mut driver = Driver::new(gateway, (caller, origin), request, conversing, plan);
-    let first = match driver.agent.next() {
+    let first = match driver.progress.next() {
         Next::Ask => Some(driver.ask().await?),
         _ => None,
     };
@@ -92,7 +92,7 @@ fn drive(mut driver: Driver, first: Option<Begun<ChunkStream>>) -> ChunkStream {
     try_stream! {
         let (mut first, time) = (first, driver.time.clone());
         let ending = 'run: loop {
-            match driver.agent.next() {
+            match driver.progress.next() {
                 Next::End(ending) => break ending,
                 Next::Nudge => driver.record(Step::Nudged).await?,
                 Next::Ask => {
@@ -138,7 +138,7 @@ struct Driver {
     request: Request,
     own_messages: usize,
     run: Run,
-    agent: Agent,
+    progress: Loop,
     telling: Telling,
     offer: Arc<Offer>,
     workspace: Workspace,
@@ -202,7 +202,7 @@ impl Driver {
             origin,
             own_messages: request.messages.len(),
             request,
-            agent: Agent::new(Terms { ours, limits }, steps),
+            progress: Loop::new(Terms { ours, limits }, steps),
             telling,
             offer: Arc::new(offer),
             workspace,
@@ -222,8 +222,8 @@ impl Driver {
     /// Asks the model.
     async fn ask(&mut self) -> Result<Begun<ChunkStream>> {
         self.request.messages.truncate(self.own_messages);
-        self.request.messages.extend(self.agent.messages());
-        let step = self.agent.asked();
+        self.request.messages.extend(self.progress.messages());
+        let step = self.progress.asked();
         if step > 0 {
             // What was demanded of the first answer was given.
             self.request.tool_choice = None;
@@ -272,8 +272,8 @@ impl Driver {
         for event in &chunk.events {
             listening.whole.push(event.clone())?;
         }
-        let agent = &self.agent;
-        let events = self.telling.hear(chunk, |tool| agent.runs(tool));
+        let progress = &self.progress;
+        let events = self.telling.hear(chunk, |tool| progress.runs(tool));
         Ok((!events.is_empty()).then(|| told(events)))
     }
 
@@ -282,7 +282,7 @@ impl Driver {
         if self.passing && self.scratch.is_none() {
             self.scratch = Some(self.gateway.scratch(self.workspace.clone()));
         }
-        let step = self.agent.asked();
+        let step = self.progress.asked();
         let work: Vec<_> = calls
             .into_iter()
             .map(|call| {
@@ -311,31 +311,31 @@ impl Driver {
     /// Records a step before the next one begins.
     async fn record(&mut self, step: Step) -> Result<()> {
         if let Some(journal) = &self.run.journal {
-            let at = u32::try_from(self.agent.steps().len()).unwrap_or(u32::MAX);
+            let at = u32::try_from(self.progress.steps().len()).unwrap_or(u32::MAX);
             journal.record(at, &step).await?;
         }
-        self.agent.push(step);
+        self.progress.push(step);
         Ok(())
     }
 
     /// The last words.
     fn close(&mut self, ending: Ending) -> Chunk {
-        let said = self.agent.said();
+        let said = self.progress.said();
         let about = About { run: &self.run.id, ending, degraded: self.offer.degraded() };
         told(self.telling.close(about, said, self.request.dialect))
     }
 
     /// Keeps what is to be kept.
     async fn end(&mut self, ending: Ending) -> Result<()> {
-        if !matches!(self.agent.steps().last(), Some(Step::Ended(_))) {
+        if !matches!(self.progress.steps().last(), Some(Step::Ended(_))) {
             self.record(Step::Ended(ending)).await?;
         }
         if let Some(keeping) = self.keeping.take() {
-            let (receipt, usage) = match self.agent.said() {
+            let (receipt, usage) = match self.progress.said() {
                 Some(said) => (said.receipt.clone(), said.usage),
                 None => (self.run.id.clone(), Usage::default()),
             };
-            keeping.keep(self.agent.turn(ending), receipt, usage).await?;
+            keeping.keep(self.progress.turn(ending), receipt, usage).await?;
         }
         if let Some(scratch) = self.scratch.take() {
             scratch.discard().await;
@@ -348,7 +348,7 @@ impl Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         let ended = self.ended.map_or("aborted", Ending::as_str);
-        self.gateway.metrics.agent_ended(ended, self.agent.asked());
+        self.gateway.metrics.agent_ended(ended, self.progress.asked());
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use dormouse_core::{
-    agent::{Agent, Ending, Limits, Next, Ran, Said, Step, Terms, idempotency_key},
+    agent::{Ending, Limits, Loop, Next, Ran, Said, Step, Terms, idempotency_key},
     chat::{FinishReason, Message, Part, Role, Usage},
 };
 use proptest::prelude::*;
@@ -41,8 +41,8 @@ fn ran(call: u32, result: &str) -> Step {
     Step::Ran(Ran { call, parts: vec![text(result)], is_error: false })
 }
 
-fn agent(steps: Vec<Step>) -> Agent {
-    Agent::new(terms(Limits { steps: 4, ..Limits::default() }), steps)
+fn agent(steps: Vec<Step>) -> Loop {
+    Loop::new(terms(Limits { steps: 4, ..Limits::default() }), steps)
 }
 
 #[test]
