@@ -21,15 +21,18 @@ pub mod done;
 mod journal;
 mod next;
 mod options;
+pub mod orchestration;
 mod step;
 mod telling;
+mod turns;
 
 pub use call::{Call, idempotency_key};
 pub use journal::{Journal, Run};
 pub use next::{Loop, Next, Terms};
 pub use options::{FIELD, Mode, Options};
+pub use orchestration::{Orchestration, Purpose};
 pub use step::{Ending, Ran, Said, Step};
-pub(crate) use telling::{About, Telling};
+pub(crate) use telling::{Close, Manner, Telling};
 
 use std::time::Duration;
 

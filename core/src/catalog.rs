@@ -15,6 +15,7 @@
 //! | `build`    | what the parts say about each other                                |
 //! | `resolve`  | from a caller's name to the models that may answer                 |
 
+pub(crate) mod around;
 mod build;
 mod expand;
 mod file;

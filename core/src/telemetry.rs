@@ -212,6 +212,16 @@ impl Metrics {
         self.runs.ended(state.as_str());
     }
 
+    /// Counts a run around which this was done.
+    pub fn agent_used(&self, by: &'static str) {
+        self.agents.used(by);
+    }
+
+    /// Counts an answer in a run that this had given again.
+    pub fn agent_sent_back(&self, by: &'static str) {
+        self.agents.sent_back(by);
+    }
+
     /// Says how the servers of this machine's models are, and what happened to them so far.
     pub fn models_are(&self, servers: &[ModelServer], history: &[ModelHistory]) {
         self.sleepers.are(servers, history);

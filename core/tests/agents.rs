@@ -123,6 +123,12 @@ fn the_schema_is_of_one_mind_with_the_reader() {
         (json!({ "mode": "loop", "tools": ["web_*", "!web_fetch"] }), true),
         (json!({ "mode": "loop", "limits": { "max_steps": 0 } }), false),
         (json!({ "mode": "lop" }), false),
+        (json!({ "mode": "loop", "intent": true, "plan": false, "correct": true }), true),
+        (json!({ "mode": "loop", "run_code": true, "critique": true, "web": "auto" }), true),
+        (json!({ "mode": "loop", "critique": 3, "web": false }), true),
+        (json!({ "mode": "loop", "critique": 4 }), false),
+        (json!({ "mode": "loop", "web": "always" }), false),
+        (json!({ "mode": "loop", "plan": "yes" }), false),
         (json!({ "colour": "red" }), false),
     ] {
         let whole = agent(more);

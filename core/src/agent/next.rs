@@ -1,11 +1,15 @@
 //! What comes next in a run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Ending, Limits, Ran, Said, Step, done};
-use crate::chat::{FinishReason, Message, Part, Role};
+use super::{
+    Call, Ending, Limits, Ran, Said, Step,
+    orchestration::{Course, Due, Kind, Orchestration, Purpose, Use, Work},
+    turns::{Turn, Turns, Words, result},
+};
+use crate::chat::{Message, Part, Role};
 
 /// What stands in the place of a result that there will be none of.
 pub(super) const NOT_RUN: &str = "The call was not run.";
@@ -17,13 +21,15 @@ pub struct Terms {
     pub ours: BTreeSet<String>,
     /// What it may take.
     pub limits: Limits,
+    /// What is done around it.
+    pub around: Orchestration,
 }
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Ask the model: the request's own messages and then [`Loop::messages`].
-    Ask,
+    /// Ask the model for this: with the request's own messages and then [`Loop::messages`].
+    Ask(Purpose),
     /// Run these, beside each other. Each result is a [`Step::Ran`].
     Call(Vec<Call>),
     /// Tell the model to go on: a [`Step::Nudged`].
@@ -71,6 +77,12 @@ impl Loop {
         u32::try_from(said.count()).unwrap_or(u32::MAX)
     }
 
+    /// Whether the model has answered when it was asked to go on with the task.
+    pub fn has_worked(&self) -> bool {
+        let works = |step: &Step| matches!(step, Step::Said(said) if said.purpose.is_work());
+        self.steps.iter().any(works)
+    }
+
     /// The last answer of the model.
     pub fn said(&self) -> Option<&Said> {
         self.steps.iter().rev().find_map(|step| match step {
@@ -81,43 +93,77 @@ impl Loop {
 
     /// What is to be done now.
     pub fn next(&self) -> Next {
-        let Some(said) = self.said() else { return Next::Ask };
-        match self.steps.last() {
-            Some(Step::Ended(ending)) => return Next::End(*ending),
-            Some(Step::Nudged) => return Next::Ask,
-            _ => {}
+        if let Some(Step::Ended(ending)) = self.steps.last() {
+            return Next::End(*ending);
         }
-        let calls = said.calls();
-        if calls.is_empty() { self.after_words(said) } else { self.after_calls(calls) }
+        let turns = self.turns();
+        let (asked, most) = (self.asked(), self.terms.limits.steps.max(1));
+        match self.course(&turns).due {
+            Due::Loop => turns.last().map_or(Next::Ask(Purpose::Work), |turn| self.after(turn)),
+            Due::Nothing => Next::End(Ending::Done),
+            // Nobody could do anything about what the model finds wrong with its answer.
+            Due::Ask(Purpose::Verify | Purpose::Critique) if asked.saturating_add(1) >= most => {
+                Next::End(Ending::Steps)
+            }
+            Due::Ask(_) | Due::Call(_) if asked >= most => Next::End(Ending::Steps),
+            Due::Ask(purpose) => Next::Ask(purpose),
+            Due::Call(calls) => Next::Call(calls),
+        }
     }
 
     /// What the model is told beyond the request's own messages.
     pub fn messages(&self) -> Vec<Message> {
-        let mut messages = Vec::new();
-        for turn in self.turns() {
-            let calls = turn.said.calls();
-            if !turn.said.message.parts.is_empty() {
-                messages.push(turn.said.message.clone());
-            }
-            let results = calls.iter().filter_map(|call| Some((call, turn.ran.get(&call.index)?)));
-            messages.extend(results.map(|(call, ran)| result(call, ran)));
-            if turn.nudged {
-                messages.push(Message::text(Role::User, done::nudge(turn.said.emulated)));
-            }
-        }
-        messages
+        self.course(&self.turns()).messages
     }
 
-    /// What is kept of the run as a turn of a conversation that ended so: what the model was told and said, with
-    /// a result for every call of ours, and the final answer as the caller was told it.
+    /// What is put behind the question, the last of the request's own messages. May be empty.
+    pub fn behind(&self) -> String {
+        self.course(&self.turns()).behind
+    }
+
+    /// Of which kind the request is, where its model was asked and said it.
+    pub fn kind(&self) -> Option<Kind> {
+        self.course(&self.turns()).kind
+    }
+
+    /// What was used of what can be done around a run, and what had answers given again, once for each time.
+    pub fn used(&self) -> (BTreeSet<Use>, Vec<Use>) {
+        let turns = self.turns();
+        let course = self.course(&turns);
+        (course.used.into_iter().collect(), course.sent_back)
+    }
+
+    /// The answer that counts if nothing more is done, as the caller is told it.
+    pub fn standing(&self) -> Option<(&Said, String)> {
+        let turns = self.turns();
+        let course = self.course(&turns);
+        course.standing().map(|draft| (draft.said, course.text(draft.said)))
+    }
+
+    /// Whether something may become of an answer once it was given. Then it is told when the run is over.
+    pub fn is_reviewed(&self) -> bool {
+        self.terms.around.reviews(self.kind())
+    }
+
+    /// What is kept of the run as a turn of a conversation that ended so: what was looked up, what the model was
+    /// told and said, with a result for every call of ours, and the final answer as the caller was told it. Plans,
+    /// earlier answers and what was found wrong with them are not kept.
     pub fn turn(&self, ending: Ending) -> Vec<Message> {
-        let mut messages = self.messages();
-        if let (Some(turn), Some(last)) = (self.turns().last(), messages.last_mut()) {
-            if ending == Ending::Done && turn.said.emulated {
-                let answer = done::answer(&turn.said.text());
-                last.parts.retain(|part| !matches!(part, Part::Text { .. }));
-                last.parts.push(Part::Text { text: answer, cache: None });
+        let turns = self.turns();
+        let course = self.course(&turns);
+        let standing = course.standing().filter(|_| ending != Ending::HandedBack);
+        let mut messages = looked_up(&course, &turns);
+        for (at, turn) in turns.all.iter().enumerate() {
+            let says_more = turn.nudged || !turn.said.calls().is_empty() || standing.is_none();
+            if turn.said.purpose.is_work() && !course.has_draft(at) && says_more {
+                messages.extend(turn.messages());
             }
+        }
+        if let Some(draft) = standing {
+            messages.push(self.as_told(&course, draft.said));
+            return messages;
+        }
+        if let Some(turn) = turns.last().filter(|turn| turn.said.purpose.is_work()) {
             let is_open =
                 |call: &Call| self.runs(&call.name) && !turn.ran.contains_key(&call.index);
             let unrun = turn.said.calls().into_iter().filter(is_open).map(|call| {
@@ -130,11 +176,40 @@ impl Loop {
         messages
     }
 
-    fn after_calls(&self, calls: Vec<Call>) -> Next {
+    /// An answer, with its words as the caller was told them.
+    fn as_told(&self, course: &Course<'_>, said: &Said) -> Message {
+        let (mut message, text) = (said.message.clone(), course.text(said));
+        if text != said.text() {
+            message.parts.retain(|part| !matches!(part, Part::Text { .. }));
+            message.parts.push(Part::Text { text, cache: None });
+        }
+        message
+    }
+
+    /// What the loop itself does after an answer that does not stand.
+    fn after(&self, turn: &Turn<'_>) -> Next {
+        if turn.nudged {
+            return Next::Ask(Purpose::Work);
+        }
+        let calls = turn.said.calls();
+        if !calls.is_empty() {
+            return self.after_calls(turn, calls);
+        }
+        match turn.words {
+            Words::Answer => Next::End(Ending::Done),
+            Words::Cut => Next::End(Ending::Cut),
+            Words::Nothing { nudged: true } => Next::End(Ending::Idle),
+            Words::Nothing { .. } if self.asked() >= self.terms.limits.steps => {
+                Next::End(Ending::Steps)
+            }
+            Words::Nothing { .. } => Next::Nudge,
+        }
+    }
+
+    fn after_calls(&self, turn: &Turn<'_>, calls: Vec<Call>) -> Next {
         let is_theirs = |call: &Call| !self.runs(&call.name);
         let handed_back = calls.iter().any(is_theirs);
-        let ran: BTreeSet<u32> = self.turns().last().map(Turn::answered).unwrap_or_default();
-        let is_due = |call: &Call| !is_theirs(call) && !ran.contains(&call.index);
+        let is_due = |call: &Call| !is_theirs(call) && !turn.ran.contains_key(&call.index);
         let due: Vec<Call> = calls.into_iter().filter(is_due).collect();
         let is_last = self.asked() >= self.terms.limits.steps;
         match (due.is_empty(), handed_back) {
@@ -144,42 +219,20 @@ impl Loop {
             (true, true) => Next::End(Ending::HandedBack),
             (true, false) if self.repeats() => Next::End(Ending::Repetition),
             (true, false) if is_last => Next::End(Ending::Steps),
-            (true, false) => Next::Ask,
-        }
-    }
-
-    fn after_words(&self, said: &Said) -> Next {
-        let cut = match &said.finish_reason {
-            FinishReason::Length | FinishReason::ContentFilter | FinishReason::Other(_) => true,
-            FinishReason::Stop | FinishReason::StopText(_) | FinishReason::ToolCalls => false,
-        };
-        let text = said.text();
-        let is_empty = text.trim().is_empty();
-        let nudged = self.steps.contains(&Step::Nudged);
-        let answered = !is_empty && (!said.emulated || nudged || done::is_done(&text));
-        if cut {
-            Next::End(Ending::Cut)
-        } else if answered {
-            Next::End(Ending::Done)
-        } else if nudged {
-            Next::End(Ending::Idle)
-        } else if self.asked() >= self.terms.limits.steps {
-            Next::End(if is_empty { Ending::Steps } else { Ending::Done })
-        } else {
-            Next::Nudge
+            (true, false) => Next::Ask(Purpose::Work),
         }
     }
 
     /// Whether a call of the last answer has had the same result too often.
     fn repeats(&self) -> bool {
-        let turns: Vec<Turn<'_>> = self.turns();
+        let turns = self.turns();
         let results = |turn: &Turn<'_>| {
             let calls = turn.said.calls();
             let with =
                 calls.into_iter().filter_map(|call| Some((turn.ran.get(&call.index)?, call)));
             with.map(|(ran, call)| ((*ran).clone(), call)).collect::<Vec<_>>()
         };
-        let all: Vec<(Ran, Call)> = turns.iter().flat_map(results).collect();
+        let all: Vec<(Ran, Call)> = turns.all.iter().flat_map(results).collect();
         let last = turns.last().map(results).unwrap_or_default();
         let most = usize::try_from(self.terms.limits.repetitions).unwrap_or(usize::MAX).max(1);
         last.iter().any(|(ran, call)| {
@@ -191,46 +244,28 @@ impl Loop {
         })
     }
 
-    /// The answers, each with what followed it.
-    fn turns(&self) -> Vec<Turn<'_>> {
-        let mut turns: Vec<Turn<'_>> = Vec::new();
-        for step in &self.steps {
-            match (step, turns.last_mut()) {
-                (Step::Said(said), _) => {
-                    turns.push(Turn { said, ran: BTreeMap::new(), nudged: false });
-                }
-                // What was recorded twice counts once.
-                (Step::Ran(ran), Some(turn)) => {
-                    turn.ran.entry(ran.call).or_insert(ran);
-                }
-                (Step::Nudged, Some(turn)) => turn.nudged = true,
-                (Step::Ran(_) | Step::Nudged, None) | (Step::Ended(_), _) => {}
-            }
-        }
-        turns
+    fn turns(&self) -> Turns<'_> {
+        Turns::of(&self.steps, self.terms.limits.steps)
+    }
+
+    fn course<'a>(&'a self, turns: &Turns<'a>) -> Course<'a> {
+        let Terms { ours, limits, around } = &self.terms;
+        Course::of(Work { terms: around, tools: ours, steps: limits.steps }, turns)
     }
 }
 
-/// An answer, and what followed it.
-struct Turn<'a> {
-    said: &'a Said,
-    /// The results, by the place of their call.
-    ran: BTreeMap<u32, &'a Ran>,
-    nudged: bool,
-}
-
-impl Turn<'_> {
-    fn answered(&self) -> BTreeSet<u32> {
-        self.ran.keys().copied().collect()
-    }
-}
-
-fn result(call: &Call, ran: &Ran) -> Message {
-    let part = Part::ToolResult {
-        call_id: call.id.clone(),
-        parts: ran.parts.clone(),
-        is_error: ran.is_error,
-        cache: None,
-    };
-    Message { parts: vec![part], ..Message::text(Role::Tool, "") }
+/// What was looked up before the model began, as calls and results.
+fn looked_up(course: &Course<'_>, turns: &Turns<'_>) -> Vec<Message> {
+    let found = |call: &Call| Some((call.clone(), *turns.looked_up.get(&call.index)?));
+    let found: Vec<(Call, &Ran)> = course.lookups.iter().filter_map(found).collect();
+    let calls = found.iter().map(|(Call { id, name, arguments, .. }, _)| Part::ToolCall {
+        id: id.clone(),
+        name: name.clone(),
+        arguments: arguments.clone(),
+        custom: false,
+    });
+    let asked = Message { parts: calls.collect(), ..Message::text(Role::Assistant, "") };
+    let results = found.iter().map(|(call, ran)| result(call, ran));
+    let all = std::iter::once(asked).filter(|asked| !asked.parts.is_empty()).chain(results);
+    all.collect()
 }

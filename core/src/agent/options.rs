@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::orchestration::{Use, Wanted};
 use crate::{Error, Result, near::did_you_mean};
 
 /// The field that says it. No provider is told of it.
@@ -55,6 +56,10 @@ pub struct Options {
     pub max_steps: Option<u32>,
     /// Whether a caller of the chat format is told of each step.
     pub steps: bool,
+    /// What is to be done around the loop.
+    pub around: Wanted,
+    /// What the agent says of that, which counts before.
+    pub of_agent: Wanted,
 }
 
 impl Options {
@@ -79,10 +84,13 @@ impl Options {
                 Some(Value::Bool(steps)) => steps,
                 Some(_) => return Err(wrong("steps", "must be a boolean")),
             },
+            around: Wanted::take(field).map_err(|(it, why)| wrong(it.as_str(), &why))?,
+            of_agent: Wanted::default(),
         };
         match fields.keys().next() {
             Some(unknown) => {
-                let known = ["mode", "tools", "max_steps", "steps"];
+                let around = Use::ALL.into_iter().map(Use::as_str);
+                let known = ["mode", "tools", "max_steps", "steps"].into_iter().chain(around);
                 let near = did_you_mean(unknown, known);
                 let shown: String = unknown.chars().take(64).collect();
                 Err(wrong(&shown, &format!("is not known{near}")))
@@ -128,6 +136,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::agent::orchestration::Web;
 
     fn read(value: Value) -> Result<Options> {
         let mut body = Map::from_iter([(FIELD.to_owned(), value)]);
@@ -144,6 +153,7 @@ mod tests {
             tools: Some(vec!["bash".into()]),
             max_steps: Some(3),
             steps: true,
+            ..Options::default()
         };
         assert_eq!(read(said).unwrap(), wanted);
         assert_eq!(read(Value::Null).unwrap(), Options::default());
@@ -161,8 +171,37 @@ mod tests {
             (json!({ "max_steps": 0 }), "dormouse.max_steps"),
             (json!({ "steps": "yes" }), "dormouse.steps"),
             (json!({ "max_step": 1 }), "dormouse.max_step"),
+            (json!({ "plan": "yes" }), "dormouse.plan"),
+            (json!({ "intent": 1 }), "dormouse.intent"),
+            (json!({ "critique": 4 }), "dormouse.critique"),
+            (json!({ "critique": "twice" }), "dormouse.critique"),
+            (json!({ "correct": 0 }), "dormouse.correct"),
+            (json!({ "run_code": [] }), "dormouse.run_code"),
+            (json!({ "web": "always" }), "dormouse.web"),
+            (json!({ "critic": true }), "dormouse.critic"),
         ] {
             assert_eq!(read(said.clone()).unwrap_err().param(), Some(at), "{said}");
         }
+    }
+
+    #[test]
+    fn a_request_says_what_is_done_around_the_loop() {
+        let said = json!({
+            "intent": true, "plan": false, "critique": 2, "correct": true, "run_code": true,
+            "web": "auto",
+        });
+        let wanted = Wanted {
+            intent: Some(true),
+            plan: Some(false),
+            critique: Some(2),
+            correct: Some(true),
+            run_code: Some(true),
+            web: Some(Web::Auto),
+        };
+        assert_eq!(read(said).unwrap().around, wanted);
+        let said = read(json!({ "critique": true, "web": true })).unwrap().around;
+        assert_eq!((said.critique, said.web), (Some(1), Some(Web::Always)));
+        let said = read(json!({ "critique": false, "web": false })).unwrap().around;
+        assert_eq!((said.critique, said.web), (Some(0), Some(Web::Never)));
     }
 }

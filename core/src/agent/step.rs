@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Call;
+use super::{Call, Purpose};
 use crate::chat::{FinishReason, Message, Part, Usage};
 
 /// One thing that happened in a run. Steps are only ever added.
@@ -11,7 +11,8 @@ use crate::chat::{FinishReason, Message, Part, Usage};
 pub enum Step {
     /// The model was asked, and answered.
     Said(Box<Said>),
-    /// A tool answered one of the calls of the last answer. The results of one answer come in any order.
+    /// A tool answered one of the calls of the last answer, or did what was to be done before or after it. The
+    /// results of one answer come in any order.
     Ran(Ran),
     /// The model did nothing, and is told to go on.
     Nudged,
@@ -26,6 +27,9 @@ pub struct Said {
     pub message: Message,
     /// Why it stopped.
     pub finish_reason: FinishReason,
+    /// What it was asked for.
+    #[serde(default, skip_serializing_if = "Purpose::is_work")]
+    pub purpose: Purpose,
     /// Whether it was told of tools in words, and so says when it is done.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub emulated: bool,
@@ -69,7 +73,7 @@ impl Said {
 /// A tool's answer to a call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ran {
-    /// Which call of the answer before: 0, 1, 2, …
+    /// Which call of the answer before, or of what is looked up before any: 0, 1, 2, …
     pub call: u32,
     /// What the model is told.
     pub parts: Vec<Part>,

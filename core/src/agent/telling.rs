@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{
-    Call, Ending, Ran, Said,
-    done::{self, Reading, Voice},
+    Call, Ending, Loop, Purpose, Ran, Said,
+    done::{Reading, Voice},
     next::NOT_RUN,
 };
 use crate::chat::{Chunk, Delta, Dialect, Event, Extensions, FinishReason, Part, PartKind, Usage};
@@ -27,19 +27,46 @@ pub(crate) struct Telling {
     now: Now,
     /// The ids of calls that the caller was told.
     ids: BTreeSet<String>,
+    /// Words of an answer that may be sent back.
+    held: String,
 }
 
-/// What the end of an answer says of its run.
+/// How an answer of the model is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// As it comes: it is the answer.
+    #[default]
+    Aloud,
+    /// Its words as thoughts: it is about the answer, or a draft that the model will look at again.
+    Thoughts(Purpose),
+    /// Its words not before it is sent back, and then as thoughts: a draft that is only held against something.
+    Held,
+}
+
+impl Manner {
+    /// How an answer is told that the model is asked for now.
+    pub(crate) fn of(progress: &Loop, purpose: Purpose) -> Self {
+        if purpose.is_work() && !progress.is_reviewed() {
+            return Self::Aloud;
+        }
+        let is_held = purpose.is_work() && !progress.terms().around.criticises(progress.kind());
+        if is_held { Self::Held } else { Self::Thoughts(purpose) }
+    }
+}
+
+/// How a run is closed.
 #[derive(Debug)]
-pub(crate) struct About<'a> {
+pub(crate) struct Close<'a> {
     /// Its id.
     pub(crate) run: &'a str,
     pub(crate) ending: Ending,
     /// What it did without.
     pub(crate) degraded: Vec<String>,
+    pub(crate) dialect: Dialect,
 }
 
-impl About<'_> {
+impl Close<'_> {
+    /// What the end of the answer says of the run.
     fn told(self) -> Value {
         let degraded = (!self.degraded.is_empty()).then(|| ("degraded", self.degraded.into()));
         let always = [("run", self.run.into()), ("ending", self.ending.as_str().into())];
@@ -64,7 +91,12 @@ struct Now {
     reading: Option<Reading>,
     /// Whether the open part of the model is such words.
     words: bool,
-    /// Whether anything was told behind the mark.
+    manner: Manner,
+    /// Whether the heading of these thoughts is told.
+    headed: bool,
+    /// Whether the open part is a call that is not told: of a model that was asked for words.
+    ignored: bool,
+    /// Whether anything was told behind the mark, or refused.
     answered: bool,
     usage: Usage,
     /// How many calls were told of.
@@ -74,11 +106,24 @@ struct Now {
 }
 
 impl Telling {
-    /// The model is asked. `emulated`: it says when it is done.
-    pub(crate) fn asks(&mut self, emulated: bool) {
+    /// The model is asked. `emulated`: it says when it is done. Tells what was held: it was not the answer.
+    pub(crate) fn asks(&mut self, emulated: bool, manner: Manner) -> Vec<Event> {
+        let mut events = Vec::new();
+        self.release(Purpose::Work.heading(), &mut events);
         let usage = std::mem::take(&mut self.now.usage);
         self.before = sum(self.before, usage);
-        self.now = Now { reading: emulated.then(Reading::default), ..Now::default() };
+        self.now = Now { reading: emulated.then(Reading::default), manner, ..Now::default() };
+        events
+    }
+
+    /// Tells what was held, as a thought.
+    fn release(&mut self, heading: &str, events: &mut Vec<Event>) {
+        let held = std::mem::take(&mut self.held);
+        if !held.trim().is_empty() {
+            events.extend(self.begun());
+            self.words(vec![(Voice::Thought, format!("{heading}{held}"))], events);
+            self.end(events);
+        }
     }
 
     /// What answers that were recorded before have used.
@@ -102,19 +147,24 @@ impl Telling {
                 events.push(event.clone());
             }
             Event::PartStart { choice: 0, kind, .. } => self.begin(kind, runs, events),
+            Event::PartDelta { choice: 0, .. } if self.now.ignored => {}
             Event::PartDelta { choice: 0, delta: Delta::Text(text), .. } if self.now.words => {
-                let said = self.now.reading.as_mut().map(|reading| reading.push(text));
-                self.words(said.unwrap_or_default(), events);
+                let said = match &mut self.now.reading {
+                    Some(reading) => reading.push(text),
+                    None => vec![(Voice::Answer, text.clone())],
+                };
+                self.say(said, events);
             }
             Event::PartDelta { choice: 0, delta, .. } => {
                 let (index, delta) = (self.index, delta.clone());
                 events.push(Event::PartDelta { choice: 0, index, delta });
             }
             Event::PartEnd { choice: 0, .. } if self.now.words => self.now.words = false,
+            Event::PartEnd { choice: 0, .. } if self.now.ignored => self.now.ignored = false,
             Event::PartEnd { choice: 0, .. } => self.end(events),
             Event::Finish { choice: 0, .. } => {
                 let left = self.now.reading.as_mut().and_then(Reading::finish);
-                self.words(left.into_iter().collect(), events);
+                self.say(left.into_iter().collect(), events);
                 self.end(events);
             }
             Event::Usage(usage) => {
@@ -133,13 +183,23 @@ impl Telling {
     }
 
     fn begin(&mut self, kind: &PartKind, runs: &impl Fn(&str) -> bool, events: &mut Vec<Event>) {
-        if *kind == PartKind::Text && self.now.reading.is_some() {
+        let manner = self.now.manner;
+        if *kind == PartKind::Text && (self.now.reading.is_some() || manner != Manner::Aloud) {
             // Goes on where the last words stopped, whatever came between.
             self.now.words = true;
             return;
         }
         let left = self.now.reading.as_mut().and_then(Reading::finish);
-        self.words(left.into_iter().collect(), events);
+        self.say(left.into_iter().collect(), events);
+        if matches!(kind, PartKind::ToolCall { .. }) {
+            if matches!(manner, Manner::Thoughts(purpose) if !purpose.is_work()) {
+                self.now.ignored = true;
+                return;
+            }
+            // What is said beside calls is no answer.
+            self.release("", events);
+        }
+        self.now.answered |= *kind == PartKind::Refusal;
         let kind = match kind {
             PartKind::ToolCall { id, name, .. } if runs(name) => {
                 let id = self.unique(id);
@@ -154,7 +214,25 @@ impl Telling {
         self.start(kind, Open::Plain, events);
     }
 
-    /// Tells words of a model that says when it is done: thoughts until then.
+    /// Tells words in the manner of this answer.
+    fn say(&mut self, said: Vec<(Voice, String)>, events: &mut Vec<Event>) {
+        let mut words = Vec::new();
+        for (voice, mut text) in said.into_iter().filter(|(_, text)| !text.is_empty()) {
+            match (self.now.manner, voice) {
+                (Manner::Thoughts(purpose), _) => {
+                    if !std::mem::replace(&mut self.now.headed, true) {
+                        text.insert_str(0, purpose.heading());
+                    }
+                    words.push((Voice::Thought, text));
+                }
+                (Manner::Held, Voice::Answer) => self.held.push_str(&text),
+                (Manner::Held, Voice::Thought) | (Manner::Aloud, _) => words.push((voice, text)),
+            }
+        }
+        self.words(words, events);
+    }
+
+    /// Tells words: thoughts, and answers.
     fn words(&mut self, said: Vec<(Voice, String)>, events: &mut Vec<Event>) {
         for (voice, text) in said {
             if self.open != Some(Open::Words(voice)) {
@@ -194,27 +272,28 @@ impl Telling {
         events
     }
 
-    /// Tells how the run ended. `said` is the last answer of the model.
-    pub(crate) fn close(
-        &mut self,
-        about: About<'_>,
-        said: Option<&Said>,
-        dialect: Dialect,
-    ) -> Vec<Event> {
-        let ending = about.ending;
+    /// Tells how a run ended that came so far.
+    pub(crate) fn close(&mut self, progress: &Loop, close: Close<'_>) -> Vec<Event> {
+        let (ending, dialect) = (close.ending, close.dialect);
         let mut events = self.begun();
         self.end(&mut events);
         for id in std::mem::take(&mut self.now.due).into_values() {
             let parts = vec![Part::Text { text: NOT_RUN.to_owned(), cache: None }];
             self.answer(id, parts, true, &mut events);
         }
-        let unsaid = match (ending, said) {
-            // All of it was told as thoughts, since it did not say that it was done.
-            (Ending::Done, Some(said)) if said.emulated && !self.now.answered => {
-                Some(done::answer(&said.text()))
+        let standing = progress.standing().filter(|_| ending != Ending::HandedBack);
+        let unsaid = match (&standing, progress.said()) {
+            (Some(_), _) if self.now.answered => None,
+            (Some((said, text)), _) => {
+                // Of a model that did not say that it was done, all was told as thoughts.
+                (progress.is_reviewed() || said.emulated).then(|| text.clone())
             }
-            _ => ending.words().map(str::to_owned),
+            (None, Some(said)) if ending == Ending::Cut && progress.is_reviewed() => {
+                said.purpose.is_work().then(|| said.text())
+            }
+            (None, _) => ending.words().map(str::to_owned),
         };
+        self.held.clear();
         if let Some(mut text) = unsaid.filter(|text| !text.is_empty()) {
             if std::mem::take(&mut self.spoke) {
                 text.insert_str(0, "\n\n");
@@ -224,9 +303,13 @@ impl Telling {
             events.push(Event::PartDelta { choice: 0, index, delta });
             self.end(&mut events);
         }
-        let fields = Extensions([(super::FIELD.to_owned(), about.told())].into_iter().collect());
+        let fields = Extensions([(super::FIELD.to_owned(), close.told())].into_iter().collect());
         events.push(Event::Extension { dialect, choice: None, fields });
-        events.push(Event::Finish { choice: 0, reason: reason(ending, said) });
+        let reason = match standing {
+            Some(_) => FinishReason::Stop,
+            None => reason(ending, progress.said()),
+        };
+        events.push(Event::Finish { choice: 0, reason });
         events
     }
 

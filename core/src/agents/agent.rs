@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Result,
-    agent::{Mode, Options},
+    agent::{Mode, Options, orchestration::Wanted},
     chat::{Dialect, Message, Part, Request, Role},
 };
 
@@ -33,6 +33,8 @@ pub struct Agent {
     pub tools: Option<Vec<String>>,
     /// How often a run asks the model. A request may want fewer.
     pub max_steps: Option<u32>,
+    /// What is done around the loop. What it leaves open is the request's to say.
+    pub around: Wanted,
 }
 
 impl Agent {
@@ -47,6 +49,7 @@ impl Agent {
         if let Some(tools) = &self.tools {
             options.tools = Some(tools.clone());
         }
+        options.of_agent.clone_from(&self.around);
         options.max_steps = [options.max_steps, self.max_steps].into_iter().flatten().min();
     }
 

@@ -3,6 +3,7 @@
 //! The comments are for operators too: they become the descriptions of the JSON Schema.
 
 use crate::catalog::{
+    around::Around,
     kinds::{Count, ModelName, Name, Prose, UpTo},
     shape::object,
     tenant::{Hands, Patterns},
@@ -37,6 +38,8 @@ object! {
         /// Which of the gateway's tools it has, as patterns: what the tenant may not use is not among them. Only
         /// with `mode: loop`. Default: all that the tenant may use.
         optional tools: Patterns,
+        /// What is done around the loop.
+        flat around: Around,
         /// How far it may go.
         optional limits: LimitsEntry,
     }

@@ -74,6 +74,10 @@ fn check(entry: &AgentEntry, path: &Path, findings: &mut Findings) {
     if entry.mode.as_ref().is_some_and(|mode| mode.0 == Mode::Loop) {
         return;
     }
+    if let Some(it) = entry.around.0.first_said() {
+        let here = path.field(it.as_str());
+        findings.push(Finding::new(here, "has no effect without `mode: loop`"));
+    }
     let limits = path.field("limits");
     let steps = entry.limits.as_ref().and_then(|limits| limits.max_steps);
     for (given, path) in
@@ -98,6 +102,7 @@ fn agent(entry: AgentEntry) -> Agent {
         mode: entry.mode.map(|it| it.0),
         tools: entry.tools.map(|it| it.0),
         max_steps: limits.max_steps.map(|it| it.0),
+        around: entry.around.0,
     }
 }
 

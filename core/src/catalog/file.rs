@@ -6,6 +6,7 @@ use http::Method;
 use serde_json::{Value as Json, json};
 
 use super::{
+    around::Around,
     kinds::{Amounts, BaseUrl, Count, HeaderFields, Hidden, ModelName, Name, Time},
     logical::{Failure, Strategy},
     mcp::McpEntry,
@@ -201,6 +202,8 @@ object! {
         optional default_model: ModelName,
         /// Whose hands act: `emulate` (calls of tools go to the caller) or `loop` (the gateway runs its own).
         optional mode: Hands,
+        /// What is done around the loop, for requests that do not say it.
+        flat around: Around,
         /// What names mean here, by pattern, before anything else; the first that matches counts.
         optional models: Meanings,
     }

@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::{pattern::Pattern, shape::words};
-use crate::agent::Mode;
+use crate::agent::{Mode, orchestration::Wanted};
 
 /// What holds for requests that come in one way.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Route {
     pub default_model: Option<String>,
     /// Whose hands act, for requests that do not say it.
     pub mode: Option<Mode>,
+    /// What is done around the loop, for requests that do not say it.
+    pub around: Wanted,
     /// What names stand for here, before anything else: the first that matches.
     pub(super) models: Vec<(Pattern, String)>,
 }

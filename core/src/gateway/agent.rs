@@ -7,15 +7,20 @@
 //! An answer of a run in a kept conversation is one turn of it: the question, every call and result, and the
 //! final answer. The first call of the model claims the conversation, and the end of the run adds the turn.
 
+mod around;
 mod keep;
+mod listening;
 mod plan;
+mod question;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use async_stream::try_stream;
 use futures::{Stream, StreamExt, stream};
 use keep::Keeping;
+use listening::Listening;
 pub(super) use plan::{Plan, plan};
+use question::Question;
 use tracing::{Instrument, Span, info_span};
 
 use super::{
@@ -24,12 +29,10 @@ use super::{
 use crate::{
     Code, Result,
     agent::{
-        About, Call, Ending, Loop, Next, Ran, Run, Said, Step, Telling, Terms, idempotency_key,
+        Call, Close, Ending, Loop, Manner, Next, Purpose, Ran, Run, Step, Telling, Terms,
+        idempotency_key,
     },
-    chat::{
-        Chunk, ChunkStream, Event, FinishReason, Grammar, Message, Part, Request, Role, Usage,
-        Whole,
-    },
+    chat::{Chunk, ChunkStream, Event, Grammar, Request, Usage, Whole},
     inference::Deadline,
     keys::Caller,
     ports::{Workspace, hex},
@@ -59,14 +62,15 @@ pub(super) async fn run(
     plan: Plan,
 ) -> Result<Told> {
     let mut driver = Driver::new(gateway, (caller, origin), request, conversing, plan);
+    let early = driver.look_up().await?;
     let first = match driver.progress.next() {
-        Next::Ask => Some(driver.ask().await?),
+        Next::Ask(purpose) => Some(driver.ask(purpose).await?),
         _ => None,
     };
     let of = |begun: &Begun<ChunkStream>| (begun.receipt.clone(), begun.model.clone());
     let (receipt, model) = first.as_ref().map(of).unwrap_or_default();
     let (run, degraded) = (Some(driver.run.id.clone()), driver.offer.degraded());
-    let chunks = drive(driver, first);
+    let chunks = drive(driver, early, first);
     let chunks = if cfg!(debug_assertions) { checked(chunks) } else { chunks };
     Ok(Told { receipt, model, run, degraded, chunks })
 }
@@ -88,22 +92,28 @@ fn checked(mut chunks: ChunkStream) -> ChunkStream {
 }
 
 /// Does what comes next, until nothing does.
-fn drive(mut driver: Driver, first: Option<Begun<ChunkStream>>) -> ChunkStream {
+fn drive(mut driver: Driver, early: Vec<Event>, first: Option<Begun<ChunkStream>>) -> ChunkStream {
     try_stream! {
+        if !early.is_empty() {
+            yield told(early);
+        }
         let (mut first, time) = (first, driver.time.clone());
         let ending = 'run: loop {
             match driver.progress.next() {
                 Next::End(ending) => break ending,
                 Next::Nudge => driver.record(Step::Nudged).await?,
-                Next::Ask => {
+                Next::Ask(purpose) => {
                     let begun = match first.take() {
                         Some(begun) => begun,
-                        None => match driver.ask_again().await? {
+                        None => match driver.ask_again(purpose).await? {
                             Asked::Begun(begun) => *begun,
                             Asked::Ended(ending) => break ending,
                         },
                     };
-                    let mut listening = driver.listen(begun);
+                    let (mut listening, held) = driver.listen(begun, purpose);
+                    if !held.is_empty() {
+                        yield told(held);
+                    }
                     while let Some(chunk) = next(&time, &mut listening.chunks).await {
                         let Some(chunk) = chunk else { break 'run Ending::Time };
                         if let Some(told) = driver.hear(&mut listening, &chunk?)? {
@@ -134,9 +144,7 @@ struct Driver {
     gateway: Gateway,
     caller: Caller,
     origin: Origin,
-    /// What was asked, with the tools of both sides. Its first messages are the request's own.
-    request: Request,
-    own_messages: usize,
+    question: Question,
     run: Run,
     progress: Loop,
     telling: Telling,
@@ -165,9 +173,9 @@ impl Driver {
     fn new(
         gateway: &Gateway,
         (caller, mut origin): (&Caller, Origin),
-        mut request: Request,
+        request: Request,
         conversing: Option<Arc<Conversing>>,
-        Plan { offer, tools, limits }: Plan,
+        Plan { offer, tools, limits, around }: Plan,
     ) -> Self {
         let host = &gateway.ports.host;
         let mut run = origin.agent.take().unwrap_or_default();
@@ -175,8 +183,6 @@ impl Driver {
             run.id = format!("run_{}", hex(host.random().into_iter().take(ID_BYTES)));
         }
         let ours = tools.iter().map(|tool| tool.name.clone()).collect();
-        request.tools.extend(tools);
-        request.original = None;
         let steps = std::mem::take(&mut run.steps);
         let name = conversing.as_ref().map_or_else(|| run.id.clone(), |it| it.id());
         // The run meets the same slot of a model server every time.
@@ -200,9 +206,8 @@ impl Driver {
         Self {
             caller: caller.clone(),
             origin,
-            own_messages: request.messages.len(),
-            request,
-            progress: Loop::new(Terms { ours, limits }, steps),
+            question: Question::new(request, tools),
+            progress: Loop::new(Terms { ours, limits, around }, steps),
             telling,
             offer: Arc::new(offer),
             workspace,
@@ -219,19 +224,36 @@ impl Driver {
         }
     }
 
-    /// Asks the model.
-    async fn ask(&mut self) -> Result<Begun<ChunkStream>> {
-        self.request.messages.truncate(self.own_messages);
-        self.request.messages.extend(self.progress.messages());
-        let step = self.progress.asked();
-        if step > 0 {
-            // What was demanded of the first answer was given.
-            self.request.tool_choice = None;
+    /// Looks up what is to be looked up before anything else, and says what was told of it.
+    async fn look_up(&mut self) -> Result<Vec<Event>> {
+        let (mut events, time) = (Vec::new(), self.time.clone());
+        let (0, Next::Call(calls)) = (self.progress.asked(), self.progress.next()) else {
+            return Ok(events);
+        };
+        let mut running = self.call(calls);
+        while let Some(Some(answered)) = next(&time, &mut running).await {
+            let (call, ran) = answered?;
+            events.extend(self.telling.result(&call, &ran));
+            self.record(Step::Ran(ran)).await?;
         }
+        Ok(events)
+    }
+
+    /// Asks the model.
+    async fn ask(&mut self, purpose: Purpose) -> Result<Begun<ChunkStream>> {
+        let step = self.progress.asked();
         let place = Place { run: self.run.id.clone(), step, deadline: self.deadline.clone() };
         let share = Share { conversing: self.conversing.take(), run: Some(place) };
-        let asked = (&self.caller, &self.origin);
-        let asking = self.gateway.ask_as(asked, &self.request, share);
+        let aside;
+        let origin = if purpose == Purpose::Intent {
+            // It is no part of the conversation: the slot of its model server is not for it.
+            aside = Origin { conversation: None, ..self.origin.clone() };
+            &aside
+        } else {
+            &self.origin
+        };
+        let request = self.question.ask(&self.progress, purpose);
+        let asking = self.gateway.ask_as((&self.caller, origin), &*request, share);
         let mut begun = Box::pin(asking).instrument(self.span.clone()).await?;
         if let Some(heard) = begun.settlement.unheard() {
             self.keeping = Some(Keeping::new(&self.gateway, heard));
@@ -240,9 +262,9 @@ impl Driver {
     }
 
     /// Asks the model once more. What cannot be paid, or comes too late, ends the run.
-    async fn ask_again(&mut self) -> Result<Asked> {
+    async fn ask_again(&mut self, purpose: Purpose) -> Result<Asked> {
         let time = self.time.clone();
-        match time.within(Duration::MAX, self.ask()).await {
+        match time.within(Duration::MAX, self.ask(purpose)).await {
             None => Ok(Asked::Ended(Ending::Time)),
             Some(Err(error)) if error.code() == Code::OverBudget => {
                 Ok(Asked::Ended(Ending::Budget))
@@ -252,26 +274,27 @@ impl Driver {
     }
 
     /// The model's answer, on its way to the caller and into the record.
-    fn listen(&mut self, begun: Begun<ChunkStream>) -> Listening {
-        self.telling.asks(begun.emulated);
+    fn listen(&mut self, begun: Begun<ChunkStream>, purpose: Purpose) -> (Listening, Vec<Event>) {
+        let manner = Manner::of(&self.progress, purpose);
+        let held = self.telling.asks(begun.emulated, manner);
         let limits =
             deliver::Limits { deadline: begun.deadline, closing: self.gateway.closing.clone() };
         let host = &self.gateway.ports.host;
         let delivered =
             self.span.in_scope(|| deliver::deliver(host, begun.answer, begun.settlement, limits));
-        Listening {
+        let listening = Listening {
             chunks: delivered,
             whole: Whole::default(),
+            purpose,
             emulated: begun.emulated,
             receipt: begun.receipt,
             model: begun.model,
-        }
+        };
+        (listening, held)
     }
 
     fn hear(&mut self, listening: &mut Listening, chunk: &Chunk) -> Result<Option<Chunk>> {
-        for event in &chunk.events {
-            listening.whole.push(event.clone())?;
-        }
+        listening.hear(chunk)?;
         let progress = &self.progress;
         let events = self.telling.hear(chunk, |tool| progress.runs(tool));
         Ok((!events.is_empty()).then(|| told(events)))
@@ -320,9 +343,10 @@ impl Driver {
 
     /// The last words.
     fn close(&mut self, ending: Ending) -> Chunk {
-        let said = self.progress.said();
-        let about = About { run: &self.run.id, ending, degraded: self.offer.degraded() };
-        told(self.telling.close(about, said, self.request.dialect))
+        let dialect = self.question.request().dialect;
+        let degraded = self.offer.degraded();
+        let close = Close { run: &self.run.id, ending, degraded, dialect };
+        told(self.telling.close(&self.progress, close))
     }
 
     /// Keeps what is to be kept.
@@ -348,34 +372,11 @@ impl Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         let ended = self.ended.map_or("aborted", Ending::as_str);
-        self.gateway.metrics.agent_ended(ended, self.progress.asked());
-    }
-}
-
-/// An answer of the model on its way.
-struct Listening {
-    chunks: ChunkStream,
-    whole: Whole,
-    emulated: bool,
-    receipt: String,
-    model: String,
-}
-
-impl Listening {
-    /// The answer, complete.
-    fn said(self) -> Step {
-        let mut whole = self.whole;
-        let choice = whole.choices.remove(&0).unwrap_or_default();
-        let silent = |part: &Part| matches!(part, Part::Text { text, .. } if text.is_empty());
-        let parts = choice.parts.into_iter().filter(|part| !silent(part)).collect();
-        Step::Said(Box::new(Said {
-            message: Message { parts, ..Message::text(Role::Assistant, "") },
-            finish_reason: choice.finish_reason.unwrap_or(FinishReason::Stop),
-            emulated: self.emulated,
-            receipt: self.receipt,
-            model: self.model,
-            usage: whole.usage.unwrap_or_default(),
-        }))
+        let (used, sent_back) = self.progress.used();
+        let metrics = &self.gateway.metrics;
+        metrics.agent_ended(ended, self.progress.asked());
+        used.into_iter().for_each(|it| metrics.agent_used(it.as_str()));
+        sent_back.into_iter().for_each(|it| metrics.agent_sent_back(it.as_str()));
     }
 }
 

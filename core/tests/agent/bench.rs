@@ -1,15 +1,9 @@
 //! A gateway with tools, in front of a scripted model.
 
-use std::{
-    collections::VecDeque,
-    fmt,
-    future::poll_fn,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    task::Poll,
-};
+mod model;
+mod tools;
+
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -24,192 +18,22 @@ use dormouse_core::{
     keys::Caller,
     memory::MemoryRecords,
     money::NanoDollars,
-    ports::{ByteStream, HttpClient},
+    ports::{Program, Ran},
     rates::Limits,
     settings::Settings,
-    tools::{Context, Fixed, Output, Tool},
+    tools::Fixed,
     wire::{self, Opening},
 };
-use dormouse_testkit::fakes::TestHost;
-use futures::{StreamExt, future::pending, stream};
-use http::{HeaderMap, Request, Response, header::CONTENT_TYPE};
-use serde_json::{Map, Value, json};
+use dormouse_testkit::fakes::{FakeSandbox, TestHost};
+use futures::StreamExt;
+use http::HeaderMap;
+use serde_json::{Value, json};
 
-/// What the model does when it is asked.
-#[derive(Clone, Debug)]
-pub(crate) enum Reply {
-    /// It says this, and makes these calls: id, name, arguments.
-    Says(&'static str, Vec<(&'static str, &'static str, &'static str)>),
-    /// It is cut short by its limit of tokens.
-    Cut(&'static str),
-    /// It begins to speak, and then is silent.
-    Hangs(&'static str),
-    /// It cannot be reached.
-    Fails,
-}
+use model::Model;
+pub(crate) use model::{Reply, calls, says};
+use tools::{Log, tool};
 
-pub(crate) fn says(text: &'static str) -> Reply {
-    Reply::Says(text, Vec::new())
-}
-
-pub(crate) fn calls<const N: usize>(
-    calls: [(&'static str, &'static str, &'static str); N],
-) -> Reply {
-    Reply::Says("", calls.to_vec())
-}
-
-#[derive(Debug, Default)]
-struct Model {
-    script: Mutex<VecDeque<Reply>>,
-    bodies: Mutex<Vec<Value>>,
-}
-
-#[async_trait]
-impl HttpClient for Model {
-    async fn send(&self, request: Request<Bytes>) -> Result<Response<ByteStream>> {
-        self.bodies.lock().unwrap().push(serde_json::from_slice(request.body()).unwrap());
-        let reply = self.script.lock().unwrap().pop_front().expect("nobody scripted an answer");
-        let (deltas, reason) = match &reply {
-            Reply::Says(text, calls) => {
-                let reason = if calls.is_empty() { "stop" } else { "tool_calls" };
-                (deltas(text, calls), Some(reason))
-            }
-            Reply::Cut(text) => (deltas(text, &[]), Some("length")),
-            Reply::Hangs(text) => (deltas(text, &[]), None),
-            Reply::Fails => {
-                let error = Error::new(dormouse_core::Code::UpstreamUnreachable, "it is gone");
-                return Err(error);
-            }
-        };
-        let chunk = |choice: Value| {
-            let object = json!({ "id": "chatcmpl-1", "model": "m", "choices": [choice] });
-            format!("data: {object}\n\n")
-        };
-        let mut body: String =
-            deltas.into_iter().map(|delta| chunk(json!({ "index": 0, "delta": delta }))).collect();
-        if let Some(reason) = reason {
-            body += &chunk(json!({ "index": 0, "delta": {}, "finish_reason": reason }));
-            let usage = json!({ "prompt_tokens": 10, "completion_tokens": 2 });
-            body += &format!("data: {}\n\n", json!({ "choices": [], "usage": usage }));
-            body += "data: [DONE]\n\n";
-        }
-        let said = stream::iter([Ok(Bytes::from(body))]);
-        let rest = stream::once(async move {
-            if reason.is_none() {
-                pending::<()>().await;
-            }
-            Ok(Bytes::new())
-        });
-        let response = Response::builder().header(CONTENT_TYPE, "text/event-stream");
-        Ok(response.body(said.chain(rest).boxed()).unwrap())
-    }
-}
-
-/// One word at a time, as models speak.
-fn deltas(text: &str, calls: &[(&str, &str, &str)]) -> Vec<Value> {
-    let words = text.split_inclusive(' ').filter(|word| !word.is_empty());
-    let mut deltas = vec![json!({ "role": "assistant", "content": "" })];
-    deltas.extend(words.map(|word| json!({ "content": word })));
-    for (index, (id, name, arguments)) in calls.iter().enumerate() {
-        let function = json!({ "name": name, "arguments": "" });
-        let begun = json!({ "index": index, "id": id, "type": "function", "function": function });
-        deltas.push(json!({ "tool_calls": [begun] }));
-        let more = json!({ "index": index, "function": { "arguments": arguments } });
-        deltas.push(json!({ "tool_calls": [more] }));
-    }
-    deltas
-}
-
-/// What was done with the tools.
-#[derive(Debug, Default)]
-pub(crate) struct Log {
-    pub(crate) calls: Mutex<Vec<(String, Context)>>,
-    /// Calls that were begun and neither ended nor dropped.
-    pub(crate) working: AtomicUsize,
-}
-
-/// A tool that does what its name says.
-struct Scripted {
-    definition: chat::Tool,
-    log: Arc<Log>,
-}
-
-impl fmt::Debug for Scripted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.definition.name)
-    }
-}
-
-struct Working<'a>(&'a AtomicUsize);
-
-impl Drop for Working<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-#[async_trait]
-impl Tool for Scripted {
-    fn definition(&self) -> &chat::Tool {
-        &self.definition
-    }
-
-    async fn call(&self, input: Map<String, Value>, context: &Context) -> Output {
-        self.log.calls.lock().unwrap().push((self.definition.name.clone(), context.clone()));
-        self.log.working.fetch_add(1, Ordering::Relaxed);
-        let _working = Working(&self.log.working);
-        match &*self.definition.name {
-            "add" => {
-                let number = |field: &str| input[field].as_i64().unwrap();
-                Output::text((number("a") + number("b")).to_string())
-            }
-            "fail" => Output::failed("no such file"),
-            "long" => Output::text("x".repeat(100_000)),
-            // Ends when another call works beside it.
-            "meet" => {
-                while self.log.working.load(Ordering::Relaxed) < 2
-                    && self.log.calls.lock().unwrap().len() < 2
-                {
-                    again().await;
-                }
-                Output::text("met")
-            }
-            _ => pending().await,
-        }
-    }
-}
-
-/// Lets others work first.
-async fn again() {
-    let mut polled = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut polled, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
-fn tool(name: &str, log: &Arc<Log>) -> Arc<dyn Tool> {
-    let number = json!({ "type": "integer" });
-    let schema = match name {
-        "add" => json!({
-            "type": "object", "properties": { "a": number, "b": number }, "required": ["a", "b"],
-        }),
-        _ => json!({ "type": "object", "properties": {} }),
-    };
-    let definition = chat::Tool {
-        name: name.to_owned(),
-        description: Some(format!("to {name}")),
-        input_schema: Some(schema),
-        ..chat::Tool::default()
-    };
-    Arc::new(Scripted { definition, log: Arc::clone(log) })
-}
-
-const CATALOG: &str = "
+pub(crate) const CATALOG: &str = "
 providers:
   - {name: p, api: openai, base_url: 'http://provider.invalid/v1'}
 models:
@@ -235,24 +59,42 @@ impl Bench {
         Self::having(ToolPorts::default(), set, script)
     }
 
+    /// With every tool, and a sandbox in which programs do as `runs` says.
+    pub(crate) fn able(runs: fn(&Program) -> Ran, script: impl IntoIterator<Item = Reply>) -> Self {
+        let sandbox = FakeSandbox::new(move |program, _| runs(program));
+        let ports = ToolPorts { sandbox: Some(Arc::new(sandbox)), ..ToolPorts::default() };
+        Self::having(ports, &[("DORMOUSE_TOOLS", "*")], script)
+    }
+
     /// A gateway that has more to work with than the tools of this module.
     pub(crate) fn having(
-        mut ports: ToolPorts,
+        ports: ToolPorts,
         set: &[(&str, &str)],
+        script: impl IntoIterator<Item = Reply>,
+    ) -> Self {
+        Self::given(set, (CATALOG, ports), script)
+    }
+
+    /// With this catalog.
+    pub(crate) fn given(
+        set: &[(&str, &str)],
+        (catalog, mut ports): (&str, ToolPorts),
         script: impl IntoIterator<Item = Reply>,
     ) -> Self {
         let host = Arc::new(TestHost::new());
         let model = Arc::new(Model::default());
         model.script.lock().unwrap().extend(script);
         let log = Arc::new(Log::default());
-        let said =
-            |name: &str| set.iter().find(|(key, _)| *key == name).map(|(_, it)| (*it).to_owned());
-        let settings = Settings::read(|name| match name {
-            "DORMOUSE_CONFIG" => Some(CATALOG.to_owned()),
-            "DORMOUSE_TOOLS" => said(name).or(Some("add,fail,long,meet,wait".to_owned())),
-            _ => said(name),
+        let settings = Settings::read(|name| {
+            let said = set.iter().find(|(key, _)| *key == name).map(|(_, it)| (*it).to_owned());
+            said.or_else(|| match name {
+                "DORMOUSE_CONFIG" => Some(catalog.to_owned()),
+                "DORMOUSE_TOOLS" => Some("add,fail,long,meet,wait".to_owned()),
+                _ => None,
+            })
         });
         let tools = ["add", "fail", "long", "meet", "wait"].map(|name| tool(name, &log));
+        ports.web.get_or_insert_with(|| model.clone());
         ports.toolboxes.insert(0, Arc::new(Fixed(tools.to_vec())));
         let ports = Ports {
             host: host.clone(),
@@ -262,9 +104,20 @@ impl Bench {
             models: None,
             tools: ports,
         };
-        let catalog = Catalog::read(CATALOG, |_| None).unwrap();
+        let catalog = Catalog::read(catalog, |_| None).unwrap();
         let gateway = Gateway::with_catalog(settings.unwrap(), catalog, ports).unwrap();
         Self { host, gateway, log, model, budget: None }
+    }
+
+    /// The web answers these, one after the other.
+    pub(crate) fn web(self, pages: impl IntoIterator<Item = &'static str>) -> Self {
+        self.model.web.lock().unwrap().extend(pages);
+        self
+    }
+
+    /// What was fetched.
+    pub(crate) fn fetched(&self) -> Vec<String> {
+        self.model.fetched.lock().unwrap().clone()
     }
 
     /// What the model was asked.

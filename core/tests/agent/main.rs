@@ -1,6 +1,7 @@
 //! The agent loop.
 #![cfg(test)]
 
+mod around;
 mod bench;
 mod conversations;
 mod dialects;

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use dormouse_core::{
-    agent::{Ending, Limits, Loop, Next, Ran, Said, Step, Terms, idempotency_key},
+    agent::{Ending, Limits, Loop, Next, Purpose, Ran, Said, Step, Terms, idempotency_key},
     chat::{FinishReason, Message, Part, Role, Usage},
 };
 use proptest::prelude::*;
 
 fn terms(limits: Limits) -> Terms {
-    Terms { ours: BTreeSet::from(["add".to_owned(), "look".to_owned()]), limits }
+    let ours = BTreeSet::from(["add".to_owned(), "look".to_owned()]);
+    Terms { ours, limits, ..Terms::default() }
 }
 
 fn said(parts: Vec<Part>, emulated: bool) -> Said {
@@ -17,6 +18,7 @@ fn said(parts: Vec<Part>, emulated: bool) -> Said {
     Said {
         message: Message { parts, ..Message::text(Role::Assistant, "") },
         finish_reason: if calls { FinishReason::ToolCalls } else { FinishReason::Stop },
+        purpose: Purpose::Work,
         emulated,
         receipt: "r".into(),
         model: "m".into(),
@@ -70,7 +72,7 @@ fn a_model_that_does_nothing_is_nudged_once() {
     let nothing = spoke(said(Vec::new(), false));
     assert_eq!(agent(vec![nothing.clone()]).next(), Next::Nudge);
     let nudged = agent(vec![nothing.clone(), Step::Nudged]);
-    assert_eq!(nudged.next(), Next::Ask);
+    assert_eq!(nudged.next(), Next::Ask(Purpose::Work));
     assert_eq!(nudged.messages().len(), 1, "an empty answer is not told");
     let again = agent(vec![nothing.clone(), Step::Nudged, nothing]);
     assert_eq!(again.next(), Next::End(Ending::Idle));
@@ -102,10 +104,10 @@ fn the_same_call_with_the_same_result_ends_a_run() {
     let again = |arguments| spoke(said(vec![call("add", "a", arguments)], false));
     let mut steps =
         vec![again(r#"{"a":1,"b":2}"#), ran(0, "3"), again(r#"{"a":1,"b":2}"#), ran(0, "3")];
-    assert_eq!(agent(steps.clone()).next(), Next::Ask);
+    assert_eq!(agent(steps.clone()).next(), Next::Ask(Purpose::Work));
     let mut other = steps.clone();
     other.extend([again(r#"{"b":2,"a":1}"#), ran(0, "4")]);
-    assert_eq!(agent(other).next(), Next::Ask, "another result is news");
+    assert_eq!(agent(other).next(), Next::Ask(Purpose::Work), "another result is news");
     steps.extend([again(r#"{ "b": 2, "a": 1 }"#), ran(0, "3")]);
     assert_eq!(agent(steps).next(), Next::End(Ending::Repetition));
 }

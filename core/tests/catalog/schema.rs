@@ -115,6 +115,10 @@ fn schema_and_reader_refuse_the_same_shapes() {
         ("name: acme", "name: _acme"),
         ("conversation_ttl: 7d", "conversation_ttl: 7 days"),
         ("conversation_compact_at: 70", "conversation_compact_at: 101"),
+        ("critique: 1", "critique: 4"),
+        ("critique: 1", "critiques: 1"),
+        ("web: auto", "web: always"),
+        ("plan: false", "plan: maybe"),
     ] {
         let broken = example.replacen(right, wrong, 1);
         assert_ne!(broken, example, "`{right}` is not in the example");

@@ -26,7 +26,9 @@ impl Build<'_> {
                 entry.default_model.map(|name| self.known(name, &here.field("default_model")));
             let models = self.meanings(entry.models.unwrap_or_default(), &here.field("models"));
             let (protocol, mode) = (entry.protocol, entry.mode.map(|hands| hands.0));
-            self.catalog.routes.push(Route { reach, protocol, default_model, mode, models });
+            let around = entry.around.0;
+            let route = Route { reach, protocol, default_model, mode, around, models };
+            self.catalog.routes.push(route);
         }
     }
 

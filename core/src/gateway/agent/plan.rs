@@ -1,8 +1,9 @@
 //! Whether a request is answered by a run, and what that has.
 
+use super::around::around;
 use crate::{
     Error, Result,
-    agent::{Limits, Mode},
+    agent::{Limits, Mode, Orchestration},
     chat::{Request, Tool, ToolChoice},
     gateway::{Gateway, Origin},
     keys::Caller,
@@ -18,6 +19,7 @@ pub(in crate::gateway) struct Plan {
     /// Those that the model is told of: where the caller has one of the same name, that counts.
     pub(super) tools: Vec<Tool>,
     pub(super) limits: Limits,
+    pub(super) around: Orchestration,
 }
 
 /// The plan of a request that is answered by a run. `None`: its caller has the hands.
@@ -47,11 +49,12 @@ pub(in crate::gateway) async fn plan(
     let offer = offer(gateway, caller, request).await?;
     let theirs = |name: &str| request.tools.iter().any(|tool| tool.name == name);
     let is_shown = |tool: &&Tool| !theirs(&tool.name);
-    let tools = match &request.tool_choice {
+    let tools: Vec<Tool> = match &request.tool_choice {
         Some(ToolChoice::None) => Vec::new(),
         _ => offer.definitions().filter(is_shown).cloned().collect(),
     };
-    Ok(Some(Plan { offer, tools, limits: limits(request, config, gateway) }))
+    let around = around(gateway, request, origin, &tools)?;
+    Ok(Some(Plan { offer, tools, limits: limits(request, config, gateway), around }))
 }
 
 /// The request's own word counts, then that of its route, of its key, of its tenant.
@@ -67,10 +70,13 @@ fn refuse_unused(request: &Request) -> Result<()> {
         (Some(_), _, _) => "dormouse.tools",
         (None, Some(_), _) => "dormouse.max_steps",
         (None, None, true) => "dormouse.steps",
-        (None, None, false) => return Ok(()),
+        (None, None, false) => match said.around.first_said() {
+            Some(it) => &format!("dormouse.{}", it.as_str()),
+            None => return Ok(()),
+        },
     };
     let message = format!("`{field}` has no effect without `dormouse.mode`: `loop`");
-    Err(Error::invalid(field, message))
+    Err(Error::invalid(field.to_owned(), message))
 }
 
 /// The tools that the caller may use, and the request wants.
