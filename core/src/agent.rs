@@ -14,6 +14,9 @@
 //!                                  └──────────▶ End: done, calls of the caller's tools, or a limit
 //! ```
 //!
+//! What else is done before the model begins and before its answer counts is [`orchestration`]; it is made of the
+//! same steps.
+//!
 //! Nothing here waits, reads a clock or calls anybody.
 
 mod call;

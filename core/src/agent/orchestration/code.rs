@@ -40,7 +40,7 @@ fn blocks(text: &str) -> Vec<(&'static str, String)> {
             Some((opened, tool, code)) => {
                 let rest = bare.get(fence.len()..).unwrap_or_default();
                 if fence.starts_with(*opened) && rest.trim().is_empty() {
-                    if let (Some(tool), false) = (*tool, code.trim().is_empty()) {
+                    if let (Some(tool), true) = (*tool, is_complete(code)) {
                         blocks.push((tool, std::mem::take(code)));
                     }
                     open = None;
@@ -52,6 +52,12 @@ fn blocks(text: &str) -> Vec<(&'static str, String)> {
         }
     }
     blocks
+}
+
+/// Whether it says something, and asks for nothing: there is nobody to type what a program reads.
+fn is_complete(code: &str) -> bool {
+    let asks = ["input(", "sys.stdin", "fileinput"].iter().any(|word| code.contains(word));
+    !asks && !code.trim().is_empty()
 }
 
 /// The fence at the beginning of a line, or nothing.
@@ -79,7 +85,7 @@ mod tests {
     #[test]
     fn blocks_in_languages_that_can_be_run_are_found() {
         let text = "So:\n```python title=\"a\"\nprint(1)\n```\n\n~~~sh\necho \"```\"\n~~~\n```json\n{}\n```\n\
-            ````py\n```\n````\n```\nplain\n```\n    ```python\n    indented\n    ```\n```bash\nnever ends";
+            ````py\n```\n````\n```python\nname = input()\n```\n```\nplain\n```\n    ```python\n    indented\n    ```\n```bash\nnever ends";
         let found = blocks(text);
         let wanted = [("python", "print(1)\n"), ("bash", "echo \"```\"\n"), ("python", "```\n")];
         assert_eq!(found, wanted.map(|(tool, code)| (tool, code.to_owned())));

@@ -8,6 +8,7 @@ use super::{Kind, Web, words};
 use crate::{
     agent::{Call, Ran},
     chat::told,
+    tools::cut,
 };
 
 /// The most pages that a question names and that are fetched.
@@ -16,6 +17,8 @@ const MAX_PAGES: usize = 3;
 const MAX_URL: usize = 2000;
 /// How much of a question is searched for, in characters: what the tool takes.
 const MAX_QUERY: usize = 400;
+/// How much of one source is shown, in bytes: it is part of every question that follows.
+const MAX_SOURCE: usize = 4000;
 /// How many results are wanted.
 const HITS: u32 = 6;
 
@@ -97,7 +100,7 @@ pub(super) fn context(calls: &[Call], found: &BTreeMap<u32, &Ran>) -> String {
         } else if call.name == SEARCH {
             sources.extend(hits(&text));
         } else {
-            sources.push(text.trim().to_owned());
+            sources.push(cut(text.trim().to_owned(), MAX_SOURCE));
         }
     }
     let mut context = match (calls.is_empty(), sources.is_empty()) {
@@ -202,8 +205,9 @@ mod tests {
             parts: vec![Part::Text { text: text.into(), cache: None }],
             is_error,
         };
+        let long = format!("url: https://a.example\n\n{}", "A".repeat(9000));
         let ran = [
-            ran(0, "url: https://a.example\n\nA", false),
+            ran(0, &long, false),
             ran(1, "it is down", true),
             ran(2, "1. One\n   https://one\n2. Two\n   3. three", false),
         ];
@@ -213,6 +217,7 @@ mod tests {
             assert!(context.contains(said), "{context}");
         }
         assert!(context.ends_with("(web_fetch failed: it is down)"), "{context}");
+        assert!(context.len() < 5000, "a page is cut");
     }
 
     proptest! {
