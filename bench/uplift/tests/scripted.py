@@ -22,6 +22,8 @@ Skill = Callable[[Task, dict[str, Any]], str | dict[str, Any]]
 
 def right(task: Task) -> str:
     """An answer that is right, in the words of a model."""
+    if task.family == "forms":
+        return json.dumps(task.expected)
     if task.family == "programs":
         return f"Here it is.\nBEGIN PROGRAM\n{_knows_all(task)}\nEND PROGRAM"
     return f"Let me see.\n\n**ANSWER:** {_written(task.expected)}"
@@ -29,6 +31,8 @@ def right(task: Task) -> str:
 
 def wrong(task: Task) -> str:
     """One that is not, though it is near."""
+    if task.family == "forms":
+        return json.dumps({**task.expected, "city": "Oslo"})
     if task.family == "programs":
         return "BEGIN PROGRAM\nprint(input())\nEND PROGRAM"
     match task.expected:
@@ -65,6 +69,24 @@ def with_a_calculator(task: Task, body: dict[str, Any]) -> str | dict[str, Any]:
         expression = expression.replace(sign, operator)
     call = {"name": "calculator", "arguments": json.dumps({"expression": expression})}
     return {"tool_calls": [{"id": "call_1", "type": "function", "function": call}]}
+
+
+def improves(task: Task, body: dict[str, Any]) -> str:
+    """Is wrong at first, and right once it is helped: it has planned, or knows what was wrong with its answer, or
+    has been given the tools for sums alone."""
+    said = [it["content"] or "" for it in body["messages"]]
+    if "Sort the user's message" in said[0]:
+        return "calculation"
+    if "VERDICT:" in said[-1]:
+        return "VERDICT: yes"
+    if "SCORE:" in said[-1]:
+        return "SCORE: 2\n- It is not so."
+    if "write a plan" in said[-1]:
+        return "1. Look closely.\n2. Answer."
+    tools = {it["function"]["name"] for it in body.get("tools") or []}
+    helped = len(said) > 1 or tools == {"calculator", "python"}
+    broken = "Here is your form: " + right(task)
+    return right(task) if helped else broken if task.family == "forms" else wrong(task)
 
 
 def _written(expected: Any) -> str:
@@ -108,7 +130,7 @@ class Model:
 
     def answer(self, body: dict[str, Any], correlation: str) -> dict[str, Any]:
         asked = next(it["content"] for it in body["messages"] if it["role"] == "user")
-        task = self.tasks[asked]
+        task = self.task(asked)
         said = self.skill(task, body)
         message = {"content": said} if isinstance(said, str) else {"content": None, **said}
         with self.lock:
@@ -124,6 +146,13 @@ class Model:
             "choices": [{"index": 0, "message": {"role": "assistant", **message}, "finish_reason": "stop"}],
             "usage": {"prompt_tokens": 100, "completion_tokens": 10},
         }
+
+    def task(self, asked: str) -> Task:
+        """The task that is asked. A gateway may put something behind it, or show its beginning alone."""
+        if asked in self.tasks:
+            return self.tasks[asked]
+        longer = (it for prompt, it in self.tasks.items() if asked.startswith(f"{prompt}\n\n"))
+        return next(longer, None) or next(it for prompt, it in self.tasks.items() if prompt.startswith(asked))
 
     def page(self, query: str) -> dict[str, Any]:
         before = query.partition("before=")[2]

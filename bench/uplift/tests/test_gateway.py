@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from tests import gateway
-from tests.scripted import Model, enter, serving, with_a_calculator, with_tools
+from tests.scripted import Model, enter, improves, serving, with_a_calculator, with_tools
 from tests.test_runs import N, Run, knows
 
 
@@ -52,6 +52,28 @@ class Gateway(unittest.TestCase):
         self.assertEqual(Decimal(found["loop"]["cost"]), 2 * Decimal(found["handless"]["cost"]))
         self.assertEqual(found["loop"]["unbooked"], 0)
         self.assertGreater(run.difference("loop", "arithmetic")["difference"]["low"], 0.5)
+
+    def test_each_option_of_the_loop_is_worth_what_it_helps(self):
+        model, url = self.start(improves, DORMOUSE_TOOLS="calculator,python,current_time")
+        run = Run(self)
+        names = ["loop", "loop+intent", "loop+plan", "loop+critique", "loop+correct"]
+        variants = [it for name in names for it in ("--variant", name)]
+        status = run(model.url, "--gateway-url", f"{url}/v1", "--gateway-key", gateway.KEY, "--n", "8",
+                     "--families", "lookup,forms", *variants)  # fmt: skip
+        self.assertEqual(status, 0, run.said)
+        found = {name: {it: run.cell(name, it) for it in ("lookup", "forms")} for name in names}
+        right = {name: (of["lookup"]["right"], of["forms"]["right"]) for name, of in found.items()}
+        self.assertEqual(right, {
+            "loop": (0, 0), "loop+intent": (8, 8), "loop+plan": (8, 8), "loop+critique": (8, 8), "loop+correct": (0, 8),
+        })  # fmt: skip
+        # A plan, the answer and its verification; an answer, what is wrong with it, and a better one.
+        calls = {name: (of["lookup"]["calls"], of["forms"]["calls"]) for name, of in found.items()}
+        self.assertEqual(calls, {
+            "loop": (1, 1), "loop+intent": (2, 2), "loop+plan": (3, 3), "loop+critique": (3, 3), "loop+correct": (1, 2),
+        })  # fmt: skip
+        for name in names[1:]:
+            self.assertEqual(run.difference(name, "forms")["pairs"]["only_first"], 8)
+            self.assertEqual(sum(of["unbooked"] for of in found[name].values()), 0)
 
     def test_a_gateway_that_refuses_is_an_error(self):
         model, url = self.start(knows)

@@ -15,10 +15,9 @@ from tests import scripted
 from tests.scripted import GARBAGE, Model, enter, right, serving, with_tools, wrong
 from uplift.command import FAILED, USAGE, main
 
-FAMILIES = ("arithmetic", "files", "lookup", "programs")
 # Of so many tasks of each family, the first so many are known to it.
 N = 16
-KNOWN = {"arithmetic": 4, "files": 8, "lookup": 12, "programs": 2}
+KNOWN = {"arithmetic": 4, "files": 8, "lookup": 12, "forms": 6, "programs": 2}
 
 
 def number(task) -> int:
@@ -79,7 +78,7 @@ class Runs(unittest.TestCase):
             gained = min(2 * known, N) - known
             self.assertEqual((pairs["both"], pairs["only_first"], pairs["only_second"]), (known, gained, 0))
         whole = run.difference("loop+plan", "all")
-        self.assertAlmostEqual(whole["difference"]["value"], 1 - sum(KNOWN.values()) / (4 * N))
+        self.assertAlmostEqual(whole["difference"]["value"], 1 - sum(KNOWN.values()) / (len(KNOWN) * N))
         self.assertGreater(whole["difference"]["low"], 0)
         self.assertLess(whole["chance"], 1e-6)
 
@@ -97,6 +96,21 @@ class Runs(unittest.TestCase):
         for _, body in model.asked:
             steps = (body.get("dormouse") or {}).get("max_steps")
             self.assertEqual((body["temperature"], body.get("top_p")), (0, 0.5 if steps else None))
+
+    def test_options_are_switched_on_and_off_each_by_itself(self):
+        model, run = enter(self, serving(Model(knows))), Run(self)
+        run(model.url, "--n", "1", "--families", "lookup,forms", "--variant", "each",
+            "--variant", "loop+critique2-plan")  # fmt: skip
+        asked = {(task.family, json.dumps(body["dormouse"])) for task, body in model.asked}
+        for family in ("lookup", "forms"):
+            options = [{}, {"intent": True}, {"plan": True}, {"critique": True}, {"run_code": True},
+                       {"critique": 2, "plan": False}]  # fmt: skip
+            wanted = {json.dumps({"mode": "loop", **it}) for it in options}
+            if family == "forms":
+                wanted.add(json.dumps({"mode": "loop", "correct": True}))
+            self.assertEqual({said for of, said in asked if of == family}, wanted)
+        formed = {task.family for task, body in model.asked if "response_format" in body}
+        self.assertEqual(formed, {"forms"})
 
     def test_a_tool_is_run_where_it_is_offered(self):
         model, run = enter(self, serving(Model(with_tools))), Run(self)
@@ -220,7 +234,7 @@ class Runs(unittest.TestCase):
     def test_what_cannot_be_measured_is_said_before_anything_is_asked(self):
         model = enter(self, serving(Model(knows)))
         for arguments in [
-            ("--variant", "lop"), ("--variant", "loop+"), ("--variant", "raw", "--variant", "raw"),
+            ("--variant", "lop"), ("--variant", "loop+"), ("--variant", "loop+2"), ("--variant", "each", "--variant", "loop"), ("--variant", "raw", "--variant", "raw"),
             ("--variant", 'x={"tools": 1}'), ("--variant", "x={"), ("--families", "sums"), ("--n", "0"),
             ("--body", "[]"), ("--prices", "free"), ("--concurrency", "0"),
         ]:  # fmt: skip

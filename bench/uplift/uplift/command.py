@@ -31,6 +31,7 @@ families:
     arithmetic      whole numbers of several digits
     files           counting in files and transforming them; the files stand in the prompt
     lookup          finding something in a text among what is like it; a quarter is not there: `unknown`
+    forms           filling in forms: the answer must be JSON as a schema says, and nothing else
     programs        small Python programs, judged by running them on tests, in a sandbox (bubblewrap)
 
 """
@@ -43,6 +44,11 @@ examples:
     bench/uplift/run --url http://127.0.0.1:8081/v1 --model any \\
         --gateway-url http://127.0.0.1:8080/v1 --gateway-key $DORMOUSE_API_KEY \\
         --variant raw --variant tools --variant loop --n 50 --out bench/results/uplift/my-model
+
+    # What each option of the loop is worth, against the loop without it.
+    bench/uplift/run --url http://127.0.0.1:8081/v1 --model any \\
+        --gateway-url http://127.0.0.1:8080/v1 --gateway-key $DORMOUSE_API_KEY \\
+        --variant each --n 50 --out bench/results/uplift/options
 
     # Ollama, three families, temperature 0.
     bench/uplift/run --url http://127.0.0.1:11434/v1 --model qwen3:4b --families arithmetic,files,lookup \\
@@ -91,7 +97,7 @@ class _Usage(Exception):
 
 
 def _prepare(options: argparse.Namespace):
-    compared = [variants.read(text) for text in options.variant or ["raw"]]
+    compared = variants.read_all(options.variant or ["raw"])
     names = [it.name for it in compared]
     if len({*names}) < len(names):
         raise _Usage("a variant is named twice")

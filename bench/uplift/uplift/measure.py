@@ -133,9 +133,9 @@ def _answer(
     """The text of the answer, and how many calls and tokens of input and output it took by its own account."""
     messages: list[dict[str, Any]] = [{"role": "user", "content": task.prompt}]
     calls, tokens = 0, [0, 0]
-    body = {**terms.body, **variant.body}
+    body = {**terms.body, **task.body, **variant.body}
     if variant.dormouse is not None:
-        body["dormouse"] = variant.dormouse
+        body["dormouse"] = variant.asks(has_form="response_format" in body)
     if variant.tools:
         body["tools"] = hands.TOOLS
     for step in range(hands.STEPS if variant.tools else 1):

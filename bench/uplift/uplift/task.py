@@ -7,7 +7,7 @@ one of its kind, and it is compared as a whole. Every verdict says why.
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 RIGHT, WRONG, NONE = "right", "wrong", "none"
@@ -38,6 +38,8 @@ class Task:
     prompt: str
     expected: Any
     judge: Callable[[str], Verdict]
+    # Fields of its requests.
+    body: dict[str, Any] = field(default_factory=dict)
 
 
 def answer_line(text: str) -> str | None:

@@ -6,8 +6,11 @@ A variant is a name, or `NAME=JSON` for one of your own. The names:
     tools         the model with a tool that the caller runs (`python`, in the sandbox of this harness)
     emulate       the same through the gateway, with `{"mode": "emulate"}`
     loop          the gateway's own loop: `{"mode": "loop"}`
-    loop+OPTION   the loop with one option of it switched on: `"OPTION": true`; several: loop+a+b. An option that
-                  the gateway does not know is an error of the endpoint, and fails the run
+    loop+OPTION   the loop with one option of it switched on: `"OPTION": true`; several: loop+a+b; with a number,
+                  loop+critique2 is `"critique": 2`; loop-OPTION switches one off that a route of the gateway
+                  switches on. An option that the gateway does not know is an error of the endpoint, and fails
+                  the run. `correct` is asked for in the family `forms` alone, since other answers have no schema
+    each          loop, and the loop with each of its options by itself: intent, plan, critique, run_code, correct
     gateway       the model through the gateway, without anything: what `raw` is, priced and with receipts
 
 The JSON of your own has any of these fields:
@@ -23,6 +26,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_+.-]{0,39}")
+_OPTIONS = re.compile(r"loop(?:[+-][a-z_]+[0-9]*)*")
+_OPTION = re.compile(r"([+-])([a-z_]+)([0-9]*)")
+# What `each` stands for.
+_EACH = ("loop", "loop+intent", "loop+plan", "loop+critique", "loop+run_code", "loop+correct")
 
 
 class Wrong(Exception):
@@ -46,6 +53,18 @@ class Variant:
     def described(self) -> dict[str, Any]:
         return asdict(self)
 
+    def asks(self, has_form: bool) -> dict[str, Any] | None:
+        """What requests say to the gateway. Without a form there is nothing to correct."""
+        if self.dormouse is None or has_form:
+            return self.dormouse
+        return {name: value for name, value in self.dormouse.items() if name != "correct"}
+
+
+def read_all(texts: list[str]) -> list[Variant]:
+    """Reads variants, and the names that stand for several."""
+    each = [_EACH if text == "each" else (text,) for text in texts]
+    return [read(text) for some in each for text in some]
+
 
 def read(text: str) -> Variant:
     """Reads `NAME` or `NAME=JSON`."""
@@ -62,9 +81,9 @@ def read(text: str) -> Variant:
         return Variant(name, endpoint="gateway")
     if name == "emulate":
         return Variant(name, endpoint="gateway", dormouse={"mode": "emulate"}, tools=True)
-    mode, *options = name.split("+")
-    if mode == "loop" and all(options):
-        return Variant(name, endpoint="gateway", dormouse={"mode": "loop", **dict.fromkeys(options, True)})
+    if _OPTIONS.fullmatch(name):
+        options = {it: int(number) if number else sign == "+" for sign, it, number in _OPTION.findall(name)}
+        return Variant(name, endpoint="gateway", dormouse={"mode": "loop", **options})
     raise Wrong(f"{name!r} is not a variant that is known; {name}={{…}} makes it one of your own")
 
 
