@@ -272,6 +272,8 @@ mod spin {
         }
         successors {
             a_killed_gateway_is_succeeded_by_another,
+            a_killed_run_goes_on_and_repeats_nothing,
+            a_killed_run_goes_on_from_redis,
         }
         unnoticed {
             a_whole_request_runs_to_its_end,
