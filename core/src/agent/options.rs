@@ -63,6 +63,11 @@ pub struct Options {
 }
 
 impl Options {
+    /// Whether the gateway adds tools of its own, as far as the request says it.
+    pub fn adds_tools(&self) -> bool {
+        self.mode == Some(Mode::Loop)
+    }
+
     /// Takes what the fields of a body say.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use dormouse_core::{
 use futures::{FutureExt, StreamExt};
 use serde_json::json;
 
-use crate::bench::{Bench, Reply, calls, question, says};
+use crate::bench::{Bench, Reply, calls, question, question_in, says};
 
 const CHAT: Dialect = Dialect::OpenAiChat;
 
@@ -138,6 +138,33 @@ async fn what_was_demanded_of_the_first_answer_is_not_demanded_of_the_next() {
     bench.whole(CHAT, body).await;
     let asked = bench.asked();
     assert_eq!((&asked[0]["tool_choice"], asked[1].get("tool_choice")), (&json!("required"), None));
+}
+
+#[tokio::test]
+async fn a_request_may_demand_a_tool_of_the_gateway() {
+    let named = json!({ "type": "function", "function": { "name": "add" } });
+    for (dialect, demanded, sent) in [
+        (CHAT, json!("required"), json!("required")),
+        (CHAT, named.clone(), named.clone()),
+        (Dialect::OpenAiResponses, json!("required"), json!("required")),
+        (Dialect::OpenAiResponses, json!({ "type": "function", "name": "add" }), named.clone()),
+        (Dialect::Anthropic, json!({ "type": "any" }), json!("required")),
+        (Dialect::Anthropic, json!({ "type": "tool", "name": "add" }), named.clone()),
+    ] {
+        let bench = Bench::new([calls([("a", "add", r#"{"a": 1, "b": 2}"#)]), says("3")]);
+        let mut body = question_in(dialect, "m");
+        body["tool_choice"] = demanded.clone();
+        bench.whole(dialect, body).await;
+        let asked = bench.asked();
+        assert_eq!((&asked[0]["tool_choice"], asked[1].get("tool_choice")), (&sent, None));
+
+        // As it is where the gateway has none, or none of that name.
+        let mut body = question_in(dialect, "m");
+        body["tool_choice"] = demanded;
+        body["dormouse"]["tools"] = json!(["none-*"]);
+        let refused = bench.ask(dialect, body, Default::default()).await.unwrap_err();
+        assert_eq!(refused.param(), Some("tool_choice"), "{refused}");
+    }
 }
 
 #[tokio::test]

@@ -53,8 +53,31 @@ pub(in crate::gateway) async fn plan(
         Some(ToolChoice::None) => Vec::new(),
         _ => offer.definitions().filter(is_shown).cloned().collect(),
     };
+    check_choice(request, &tools)?;
     let around = around(gateway, request, origin, &tools)?;
     Ok(Some(Plan { offer, tools, limits: limits(request, config, gateway), around }))
+}
+
+/// What must be called is there, on one side or the other.
+fn check_choice(request: &Request, ours: &[Tool]) -> Result<()> {
+    const FIELD: &str = "tool_choice";
+    let mut all = request.tools.iter().chain(ours);
+    match &request.tool_choice {
+        Some(ToolChoice::Required) if all.next().is_none() => {
+            Err(Error::invalid(FIELD, "`tool_choice` requires a tool, but there are none"))
+        }
+        Some(ToolChoice::Named(name)) if !all.any(|tool| names(tool, name)) => {
+            let message = format!("`tool_choice` names `{name}`, which is not among the tools");
+            Err(Error::invalid(FIELD, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether this is the tool of that name. What a provider has itself says its name in its own words.
+fn names(tool: &Tool, name: &str) -> bool {
+    let own = || tool.extensions.0.get("name").and_then(|own| own.as_str());
+    tool.name == name || tool.name.is_empty() && own() == Some(name)
 }
 
 /// The request's own word counts, then that of its route, of its key, of its tenant.

@@ -72,7 +72,8 @@ pub fn decode_request(headers: &HeaderMap, body: &Bytes) -> Result<Request> {
     check_carried(&mut read.rest)?;
     let messages = message::decode_all(read.system.take(), read.messages.take())?;
     let tools = tool::decode_all(read.tools.take().unwrap_or_default())?;
-    let (tool_choice, parallel_tool_calls) = tool::decode_choice(read.tool_choice.take(), &tools)?;
+    let (tool_choice, parallel_tool_calls) =
+        tool::decode_choice(read.tool_choice.take(), &tools, &agent)?;
     let mut config = read.output_config.take().unwrap_or_default();
     let output_format = thinking::decode_format(&mut config, &mut read.rest)?;
     let reasoning = thinking::decode(read.thinking.take(), &mut config, &mut read.rest)?;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{FREE_INPUT, block};
 use crate::{
     Error, Result,
+    agent::Options,
     chat::{Extensions, Tool, ToolChoice},
     wire::fields::{join, require, take},
 };
@@ -100,9 +101,12 @@ fn schema(tool: &Tool) -> Value {
 }
 
 /// Which tools may be called, and whether several at once.
+///
+/// Where the gateway adds tools of its own, it is not known yet whether the choice is among them.
 pub(super) fn decode_choice(
     choice: Option<Map<String, Value>>,
     tools: &[Tool],
+    agent: &Options,
 ) -> Result<(Option<ToolChoice>, Option<bool>)> {
     let Some(mut choice) = choice else { return Ok((None, None)) };
     let kind: String = require(&mut choice, "type", CHOICE)?;
@@ -110,12 +114,12 @@ pub(super) fn decode_choice(
     let decoded = match kind.as_str() {
         "auto" => ToolChoice::Auto,
         "none" => ToolChoice::None,
-        "any" if tools.is_empty() => {
+        "any" if tools.is_empty() && !agent.adds_tools() => {
             let message = "`tool_choice` requires a tool, but there are none";
             return Err(Error::invalid(CHOICE, message));
         }
         "any" => ToolChoice::Required,
-        "tool" => named(&mut choice, tools)?,
+        "tool" => named(&mut choice, tools, agent)?,
         _ => {
             let message = "`tool_choice.type` must be `auto`, `any`, `tool` or `none`";
             return Err(Error::invalid("tool_choice.type", message));
@@ -124,12 +128,14 @@ pub(super) fn decode_choice(
     Ok((Some(decoded), one.map(|one| !one)))
 }
 
-fn named(choice: &mut Map<String, Value>, tools: &[Tool]) -> Result<ToolChoice> {
+fn named(choice: &mut Map<String, Value>, tools: &[Tool], agent: &Options) -> Result<ToolChoice> {
     let name: String = require(choice, "name", CHOICE)?;
     let own_name = |tool: &Tool| {
         tool.extensions.0.get("name").and_then(Value::as_str).is_some_and(|it| it == name)
     };
-    if tools.iter().any(|tool| tool.name == name || (tool.name.is_empty() && own_name(tool))) {
+    let is_there =
+        tools.iter().any(|tool| tool.name == name || (tool.name.is_empty() && own_name(tool)));
+    if is_there || agent.adds_tools() {
         return Ok(ToolChoice::Named(name));
     }
     let message = format!("`tool_choice` names `{name}`, which is not among the tools");

@@ -81,11 +81,11 @@ const CARRIED: &[(&str, Fits, &str)] = &[
 pub fn decode_request(body: &Bytes) -> Result<Request> {
     let mut read: Body = fields::body(body)?;
     let messages = message::decode_all(read.messages.take())?;
+    let agent = Options::take(&mut read.rest)?;
     let tools = tool::decode_all(read.tools.take().unwrap_or_default())?;
-    let tool_choice = tool::decode_choice(read.tool_choice.take(), &tools)?;
+    let tool_choice = tool::decode_choice(read.tool_choice.take(), &tools, &agent)?;
     let max_output_tokens = max_output_tokens(&read)?;
     let stream = stream_options(read.stream, read.stream_options.take(), &mut read.rest)?;
-    let agent = Options::take(&mut read.rest)?;
     check_carried(&mut read.rest)?;
     let output_format = format::decode(read.response_format.take(), &mut read.rest)?;
     let sampling = sampling(&mut read)?;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::wire::fields::{join, missing, require, take, typed};
 use crate::{
     Error, Result,
+    agent::Options,
     chat::{Extensions, Tool, ToolChoice},
 };
 
@@ -77,7 +78,14 @@ pub(super) fn encode(tool: &Tool, own: bool) -> Option<Value> {
     Some(Value::Object(written))
 }
 
-pub(super) fn decode_choice(choice: Option<Value>, tools: &[Tool]) -> Result<Option<ToolChoice>> {
+/// Reads the choice.
+///
+/// Where the gateway adds tools of its own, it is not known yet whether the choice is among them.
+pub(super) fn decode_choice(
+    choice: Option<Value>,
+    tools: &[Tool],
+    agent: &Options,
+) -> Result<Option<ToolChoice>> {
     const FIELD: &str = "tool_choice";
     let decoded = match choice {
         None | Some(Value::Null) => return Ok(None),
@@ -96,6 +104,7 @@ pub(super) fn decode_choice(choice: Option<Value>, tools: &[Tool]) -> Result<Opt
         }
     };
     match &decoded {
+        _ if agent.adds_tools() => Ok(Some(decoded)),
         ToolChoice::Named(name) if !tools.iter().any(|tool| tool.name == *name) => {
             let message = format!("`tool_choice` names `{name}`, which is not among the tools");
             Err(Error::invalid("tool_choice.function.name", message))

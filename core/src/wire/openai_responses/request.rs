@@ -98,7 +98,7 @@ pub fn decode_request(body: &Bytes) -> Result<Request> {
     if messages.is_empty() && !read.rest.contains_key(PREVIOUS) {
         return Err(Error::invalid("input", "`input` must not be empty"));
     }
-    let tool_choice = tool::decode_choice(read.tool_choice.take(), &mut tools)?;
+    let tool_choice = tool::decode_choice(read.tool_choice.take(), &mut tools, &agent)?;
     let output_format = format::decode(read.text.take(), &mut read.rest)?;
     let sampling = sampling(&read)?;
     let reasoning = reasoning(&mut read)?;

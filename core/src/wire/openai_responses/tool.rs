@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     Error, Result,
+    agent::Options,
     chat::{Extensions, Tool, ToolChoice},
 };
 
@@ -169,9 +170,12 @@ fn encode(tool: &Tool, name: &str, rest: Map<String, Value>, own: bool) -> Value
 }
 
 /// Reads the choice. One that allows only some of the tools takes the others away.
+///
+/// Where the gateway adds tools of its own, it is not known yet whether the choice is among them.
 pub(super) fn decode_choice(
     choice: Option<Value>,
     tools: &mut Vec<Tool>,
+    agent: &Options,
 ) -> Result<Option<ToolChoice>> {
     const FIELD: &str = "tool_choice";
     let decoded = match choice {
@@ -183,6 +187,7 @@ pub(super) fn decode_choice(
         }
     };
     match &decoded {
+        _ if agent.adds_tools() => Ok(Some(decoded)),
         ToolChoice::Named(name) if !tools.iter().any(|tool| tool.name == *name) => {
             let message = format!("`tool_choice` names `{name}`, which is not among the tools");
             Err(Error::invalid("tool_choice.name", message))
