@@ -33,7 +33,9 @@ impl Llama {
     pub(crate) async fn start_with(arguments: &[&str]) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../model/llama");
         let program = process::given("DORMOUSE_TEST_LLAMA").unwrap_or(script);
-        let mut process = Process::start::<&str, &str>(&program, arguments, []);
+        // So that it tells of each slot what was last read there.
+        let tells = [("LLAMA_SERVER_SLOTS_DEBUG", "1")];
+        let mut process = Process::start(&program, arguments, tells);
         let address = process.address().await;
         Self { address, _process: process }
     }
@@ -44,8 +46,17 @@ impl Llama {
     }
 
     async fn get(&self, path: &str) -> Value {
+        process::use_ring();
         let response = reqwest::get(format!("{}{path}", self.address)).await.unwrap();
         serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
+    }
+
+    /// Everything that the model read last, as its chat template has it.
+    pub(crate) async fn read(&self) -> String {
+        let slots = self.get("/slots").await;
+        let used = slots.as_array().unwrap().iter().filter(|slot| slot["id_task"].is_number());
+        let last = used.max_by_key(|slot| slot["id_task"].as_i64()).unwrap();
+        last["prompt"].as_str().unwrap().to_owned()
     }
 
     /// How many requests it works on.
@@ -123,7 +134,7 @@ pub(crate) async fn it_calls_tools(stage: Stage) {
 
 /// A question in the words of each dialect, with a tool that must be called, and where in the answer the
 /// name of the called tool and its arguments are.
-fn questions() -> [(&'static str, Value, &'static str, &'static str); 3] {
+pub(crate) fn questions() -> [(&'static str, Value, &'static str, &'static str); 3] {
     let asked = json!([{ "role": "user", "content": "What is the weather?" }]);
     let parameters = weather()[0]["function"]["parameters"].clone();
     [

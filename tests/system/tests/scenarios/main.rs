@@ -25,6 +25,7 @@ mod correlation;
 mod disconnects;
 mod endless;
 mod hands;
+mod hermes;
 mod host;
 mod identity;
 mod limits;
@@ -46,6 +47,7 @@ mod tenants;
 mod tools;
 mod unnoticed;
 mod upstream_errors;
+mod weather;
 mod workers;
 
 /// One test for each scenario of each group on a host.
@@ -186,6 +188,14 @@ macro_rules! everywhere {
                 the_sdks_hear_every_dialect_alike,
                 the_sdks_hear_the_steps_of_a_run,
                 the_mcp_sdk_works,
+            }
+            weather {
+                a_real_model_reads_what_its_calls_gave,
+                a_real_server_reads_what_its_calls_gave,
+            }
+            hermes {
+                one_does_a_task,
+                one_works_with_a_real_model,
             }
         }
     };

@@ -150,7 +150,7 @@ impl Client {
 }
 
 /// How a program of `tests/clients` is run.
-async fn python(script: &str) -> Command {
+pub(crate) async fn python(script: &str) -> Command {
     let python = run(Command::new(tests().join("venv"))).await;
     let mut command = Command::new(Path::new(python.trim()).join("bin/python"));
     command.arg(tests().join("clients").join(script)).env("NO_PROXY", "127.0.0.1");
@@ -163,7 +163,7 @@ fn tests() -> PathBuf {
 }
 
 /// Runs a program that must succeed, and returns what it printed.
-async fn run(mut command: Command) -> String {
+pub(crate) async fn run(mut command: Command) -> String {
     let output = within("a program to end", command.output()).await.unwrap();
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     let complaint = String::from_utf8_lossy(&output.stderr);
