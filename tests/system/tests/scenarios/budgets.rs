@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     client::{Gateway, Reply, ask, ask_streamed},
-    stage::{Stage, within},
+    stage::{Stage, UNHURRIED, within},
 };
 
 /// Dollars per million tokens.
@@ -27,7 +27,7 @@ const ADMITTED: usize = 10;
 const ASKED: usize = 200;
 
 pub(crate) async fn a_receipt_says_what_an_answer_cost(stage: Stage) {
-    let gateway = stage.gateway(&[PRICES]).await;
+    let gateway = stage.gateway(&[PRICES, UNHURRIED]).await;
     for body in [ask("echo"), ask_streamed("echo")] {
         let (id, user) = gateway.key_with_budget("1").await;
 
@@ -50,7 +50,7 @@ pub(crate) async fn a_receipt_says_what_an_answer_cost(stage: Stage) {
 }
 
 pub(crate) async fn over_budget_says_how_much_is_left(stage: Stage) {
-    let gateway = stage.gateway(&[PRICES]).await;
+    let gateway = stage.gateway(&[PRICES, UNHURRIED]).await;
     let (_, user) = gateway.key_with_budget("0.000000500").await;
 
     for body in [ask("echo"), ask_streamed("echo")] {
@@ -173,7 +173,7 @@ pub(crate) async fn a_killed_gateway_loses_no_money(stage: Stage) {
 }
 
 pub(crate) async fn without_its_store_nobody_is_admitted(stage: Stage) {
-    let gateway = stage.gateway(&[]).await;
+    let gateway = stage.gateway(&[UNHURRIED]).await;
     gateway.chat(&ask("echo")).await.ok();
     stage.spoil_store();
 

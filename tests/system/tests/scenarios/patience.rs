@@ -7,7 +7,7 @@ use crate::{
     client::{ask, ask_streamed, timed},
     disconnects::SOON,
     sse::{Event, finish_of, text_of},
-    stage::Stage,
+    stage::{Stage, UNHURRIED},
 };
 
 pub(crate) async fn headers_come_within_a_second_of_silence(stage: Stage) {
@@ -57,7 +57,8 @@ pub(crate) async fn a_failure_after_the_headers_is_an_event(stage: Stage) {
 
 pub(crate) async fn an_upstream_that_never_begins_is_given_up(stage: Stage) {
     stage.upstream.always("silent", Answer::silence());
-    let gateway = stage.gateway(&[("DORMOUSE_UPSTREAM_FIRST_BYTE_TIMEOUT", "300ms")]).await;
+    let short = ("DORMOUSE_UPSTREAM_FIRST_BYTE_TIMEOUT", "300ms");
+    let gateway = stage.gateway(&[short, UNHURRIED]).await;
 
     for body in [ask("silent"), ask_streamed("silent")] {
         assert_eq!(gateway.chat(&body).await.error(504)["code"], "upstream_timeout");

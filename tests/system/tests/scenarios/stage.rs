@@ -17,6 +17,10 @@ use crate::{
 /// The administrator's key of every gateway.
 pub(crate) const ADMIN_KEY: &str = "sk-dormouse-administrator-of-tests";
 
+/// For streamed requests whose failure is to have its own status: a machine that is slow takes its time to hear of
+/// one, and after a second the headers would be sent.
+pub(crate) const UNHURRIED: (&str, &str) = ("DORMOUSE_HEADERS_WITHIN", "60s");
+
 /// The most processes that a function may have at once. Every running request needs one.
 const INSTANCES: usize = 32;
 

@@ -12,7 +12,7 @@ use crate::{
     budgets::{PRICES, crowd, nanos},
     client::{Gateway, Reply, ask, ask_streamed},
     conversations::{continue_one_another, refuse_the_second_of_two},
-    stage::{Stage, within},
+    stage::{Stage, UNHURRIED, within},
 };
 
 /// How many gateways share a store.
@@ -102,7 +102,7 @@ async fn leaves_nothing_half_done(stage: Stage, server: &mut dyn Server, store: 
     let gate = Gate::closed();
     stage.upstream.always("slow", Answer::text(&["a", "b", "c", "d"]).gated(0, &gate));
     let short = [("DORMOUSE_REQUEST_TIMEOUT", "10s"), ("DORMOUSE_HOLD_TTL", "11s")];
-    let settings = [PRICES, ("DORMOUSE_STORE", store), short[0], short[1]];
+    let settings = [PRICES, ("DORMOUSE_STORE", store), short[0], short[1], UNHURRIED];
     let gateway = stage.gateway(&settings).await;
     let (id, user) = gateway.key_with_budget("1").await;
     user.chat(&ask("echo")).await.ok();

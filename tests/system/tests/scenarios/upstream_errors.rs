@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     client::{ask, ask_streamed},
     sse::text_of,
-    stage::Stage,
+    stage::{Stage, UNHURRIED},
 };
 
 /// An upstream's status, and the status and code that the caller gets for it.
@@ -23,7 +23,7 @@ const STATUSES: [(u16, u16, &str); 9] = [
 ];
 
 pub(crate) async fn each_upstream_status_has_one_answer(stage: Stage) {
-    let gateway = stage.gateway(&[]).await;
+    let gateway = stage.gateway(&[UNHURRIED]).await;
     for (theirs, ours, code) in STATUSES {
         let error = json!({ "error": {
             "message": format!("words of the provider for {theirs}"), "type": "their_type",
@@ -67,7 +67,7 @@ pub(crate) async fn a_rate_limit_keeps_its_retry_after(stage: Stage) {
 
 pub(crate) async fn an_upstream_that_is_not_there_is_502(stage: Stage) {
     let gone = Upstream::start().await.base_url();
-    let gateway = stage.gateway_for(&gone, &[]).await;
+    let gateway = stage.gateway_for(&gone, &[UNHURRIED]).await;
 
     for body in [ask("echo"), ask_streamed("echo")] {
         assert_eq!(gateway.chat(&body).await.error(502)["code"], "upstream_unreachable");

@@ -6,13 +6,13 @@ use dormouse_testkit::upstream::{Answer, Gate};
 use crate::{
     client::{ask, ask_streamed},
     sse::text_of,
-    stage::{Stage, within},
+    stage::{Stage, UNHURRIED, within},
 };
 
 pub(crate) async fn when_all_workers_are_busy_the_next_is_told_at_once(stage: Stage) {
     let gate = Gate::closed();
     stage.upstream.always("slow", Answer::text(&["one ", "two"]).gated(3, &gate));
-    let gateway = stage.gateway(&[("DORMOUSE_WORKERS", "2")]).await;
+    let gateway = stage.gateway(&[("DORMOUSE_WORKERS", "2"), UNHURRIED]).await;
 
     let mut first = gateway.stream(&ask_streamed("slow")).await;
     let mut second = gateway.stream(&ask_streamed("slow")).await;
