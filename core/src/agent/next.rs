@@ -133,6 +133,11 @@ impl Loop {
         (course.used.into_iter().collect(), course.sent_back)
     }
 
+    /// Whether something that was looked up before the model began was not to be had.
+    pub fn misses_the_web(&self) -> bool {
+        self.turns().looked_up.values().any(|ran| ran.is_error)
+    }
+
     /// The answer that counts if nothing more is done, as the caller is told it.
     pub fn standing(&self) -> Option<(&Said, String)> {
         let turns = self.turns();

@@ -69,7 +69,7 @@ pub(super) async fn run(
     };
     let of = |begun: &Begun<ChunkStream>| (begun.receipt.clone(), begun.model.clone());
     let (receipt, model) = first.as_ref().map(of).unwrap_or_default();
-    let (run, degraded) = (Some(driver.run.id.clone()), driver.offer.degraded());
+    let (run, degraded) = (Some(driver.run.id.clone()), driver.degraded());
     let chunks = drive(driver, early, first);
     let chunks = if cfg!(debug_assertions) { checked(chunks) } else { chunks };
     Ok(Told { receipt, model, run, degraded, chunks })
@@ -341,10 +341,16 @@ impl Driver {
         Ok(())
     }
 
+    /// What it does without.
+    fn degraded(&self) -> Vec<String> {
+        let web = self.progress.misses_the_web().then(|| "web".to_owned());
+        self.offer.degraded().into_iter().chain(web).collect()
+    }
+
     /// The last words.
     fn close(&mut self, ending: Ending) -> Chunk {
         let dialect = self.question.request().dialect;
-        let degraded = self.offer.degraded();
+        let degraded = self.degraded();
         let close = Close { run: &self.run.id, ending, degraded, dialect };
         told(self.telling.close(&self.progress, close))
     }

@@ -229,6 +229,7 @@ async fn a_web_that_is_down_is_said_to_be() {
     let whole = bench.whole(CHAT, body).await;
     assert_eq!(whole["dormouse"]["ending"], "done");
     assert_eq!(whole["dormouse"]["steps"][1]["is_error"], true, "the caller is told");
+    assert_eq!(whole["dormouse"]["degraded"], json!(["web"]));
     let told = last(&bench.asked(), 0);
     assert!(told.contains("nothing was found") && told.contains("web_search failed"), "{told}");
 }
