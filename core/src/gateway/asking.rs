@@ -131,7 +131,7 @@ impl Gateway {
         let claim = reserve::Claim {
             limits: asked.limits,
             requests: u32::from(!asked.counted.load(Ordering::Relaxed)),
-            run: asked.run.as_ref().map(|run| (run.run.clone(), run.step)),
+            run: of_run(asked),
             ..reserve::Claim::new(asked.caller, candidate, load, correlation_id)
         };
         let question = Question {
@@ -160,4 +160,14 @@ impl Gateway {
         let deadline = asked.deadline.clone();
         Ok(Begun { answer, model, receipt, settlement, deadline, emulated })
     }
+}
+
+/// Which step of which run a call is. An answer that outlives its caller is a run, of one step where its caller
+/// has the hands.
+fn of_run<A>(asked: &Asked<'_, A>) -> Option<(String, u32)> {
+    let step = asked.run.as_ref().map(|place| (place.run.clone(), place.step));
+    step.or_else(|| {
+        let run = asked.origin.agent.as_ref().filter(|run| !run.id.is_empty())?;
+        Some((run.id.clone(), 0))
+    })
 }

@@ -32,6 +32,10 @@ async fn a_background_response_is_queued_at_once_and_answered_without_its_caller
     let receipts = bench.get(0, "/v1/receipts").await.json();
     assert_eq!(receipts["data"].as_array().unwrap().len(), 1);
     assert_eq!(receipts["data"][0]["outcome"], "completed");
+    let run = bench.get(0, "/v1/runs").await.json()["data"][0]["id"].clone();
+    assert_eq!((&receipts["data"][0]["run"], &receipts["data"][0]["step"]), (&run, &0.into()));
+    let path = format!("/v1/receipts?run={}", run.as_str().unwrap());
+    assert_eq!(bench.get(1, &path).await.json(), receipts, "it is found by its run");
 }
 
 #[tokio::test]
