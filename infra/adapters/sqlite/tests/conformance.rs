@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use dormouse_core::ports::{Commit, Records, TOKEN_MEMORY, Write};
+use dormouse_core::{
+    ports::{Commit, Records, TOKEN_MEMORY, Write},
+    queue::RecordsQueue,
+};
 use dormouse_sqlite::SqliteRecords;
 use dormouse_testkit::{conformance, fakes::TestHost};
 use futures::executor::block_on;
@@ -13,6 +16,14 @@ fn sqlite_records_conform() {
     let (folder, host) = (TempDir::new().unwrap(), Arc::new(TestHost::new()));
     let records = SqliteRecords::new(folder.path().join("dormouse.db"), Arc::clone(&host) as _);
     block_on(conformance::records(&records, &*host));
+}
+
+#[test]
+fn a_queue_of_sqlite_records_conforms() {
+    let (folder, host) = (TempDir::new().unwrap(), Arc::new(TestHost::new()));
+    let records = SqliteRecords::new(folder.path().join("dormouse.db"), Arc::clone(&host) as _);
+    let queue = RecordsQueue::new(Arc::new(records), Arc::clone(&host) as _);
+    block_on(conformance::queue(&queue, &*host));
 }
 
 #[test]
