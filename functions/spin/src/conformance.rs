@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Router, extract::Path, routing::post};
-use dormouse_core::ports::{Commit, Host, Outcome, Records, Write};
+use dormouse_core::{
+    ports::{Commit, Host, Outcome, Records, Write},
+    queue::RecordsQueue,
+};
 use dormouse_testkit::{conformance, fakes::TestHost};
 use futures::future::join_all;
 
@@ -16,17 +19,26 @@ const CEILING: i64 = 100;
 
 /// - `POST /conformance/records` answers 200 if the store keeps the contract of `Records`. A clause
 ///   that is broken ends the instance, which says on standard error which it was.
+/// - `POST /conformance/queue` says the same of the queue that is kept in the store.
 /// - `POST /conformance/race/{tenant}` lets 50 writers add 1 each to a counter of that tenant that may
 ///   not pass 100, and answers how many could. Called in several processes, they must get 100 in all.
 pub(crate) fn router() -> Router {
     Router::new()
         .route("/conformance/records", post(records))
+        .route("/conformance/queue", post(queue))
         .route("/conformance/race/{tenant}", post(race))
 }
 
 async fn records() -> &'static str {
     let clock = Arc::new(TestHost::default());
     conformance::records(&*chosen(clock.clone()).await, &*clock).await;
+    "every clause holds"
+}
+
+async fn queue() -> &'static str {
+    let clock = Arc::new(TestHost::default());
+    let queue = RecordsQueue::new(chosen(clock.clone()).await, clock.clone());
+    conformance::queue(&queue, &*clock).await;
     "every clause holds"
 }
 

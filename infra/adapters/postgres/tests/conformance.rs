@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use dormouse_core::ports::{Commit, Records, TOKEN_MEMORY, Write};
+use dormouse_core::{
+    ports::{Commit, Records, TOKEN_MEMORY, Write},
+    queue::RecordsQueue,
+};
 use dormouse_postgres::PostgresRecords;
 use dormouse_testkit::{
     conformance::{self, TIMEOUT},
@@ -15,6 +18,14 @@ async fn postgres_records_conform() {
     let (server, host) = (PostgresServer::start_quick().await, Arc::new(TestHost::new()));
     let records = PostgresRecords::new(&server.url(), TIMEOUT, Arc::clone(&host) as _).unwrap();
     conformance::records(&records, &*host).await;
+}
+
+#[tokio::test]
+async fn a_queue_of_postgres_records_conforms() {
+    let (server, host) = (PostgresServer::start_quick().await, Arc::new(TestHost::new()));
+    let records = PostgresRecords::new(&server.url(), TIMEOUT, Arc::clone(&host) as _).unwrap();
+    let queue = RecordsQueue::new(Arc::new(records), Arc::clone(&host) as _);
+    conformance::queue(&queue, &*host).await;
 }
 
 #[tokio::test]

@@ -12,6 +12,13 @@ fn every_clause_of_the_contract_holds() {
 }
 
 #[test]
+fn every_clause_of_the_queues_contract_holds() {
+    let host = Host::start(&database("queue"));
+    let (status, body) = host.post("/conformance/queue");
+    assert_eq!((status, body.as_str()), (200, "every clause holds"));
+}
+
+#[test]
 fn a_ceiling_is_never_passed_by_three_processes() {
     let database = database("race");
     let hosts: Vec<_> = (0..3).map(|_| Host::start(&database)).collect();

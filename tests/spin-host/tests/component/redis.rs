@@ -70,6 +70,13 @@ fn every_clause_of_the_contract_holds_on_redis() {
 }
 
 #[test]
+fn every_clause_of_the_queues_contract_holds_on_redis() {
+    let redis = Redis::start();
+    let (status, body) = Host::on_redis(&redis.url(), true).post("/conformance/queue");
+    assert_eq!((status, body.as_str()), (200, "every clause holds"));
+}
+
+#[test]
 fn a_ceiling_is_never_passed_by_three_processes_on_redis() {
     let redis = Redis::start();
     let hosts: Vec<_> = (0..3).map(|_| Host::on_redis(&redis.url(), true)).collect();

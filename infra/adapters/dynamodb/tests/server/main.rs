@@ -14,6 +14,7 @@ mod tap;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::config::Credentials;
+use dormouse_core::queue::RecordsQueue;
 use dormouse_dynamodb::{DynamoOptions, DynamoRecords};
 use dormouse_testkit::{
     conformance::{self, TIMEOUT},
@@ -40,6 +41,15 @@ async fn dynamodb_records_conform() {
     let host = Arc::new(TestHost::new());
 
     conformance::records(&open(server.endpoint(), &host), &*host).await;
+}
+
+#[tokio::test]
+async fn a_queue_of_dynamodb_records_conforms() {
+    let server = MiniStack::start().await;
+    let host = Arc::new(TestHost::new());
+    let records = Arc::new(open(server.endpoint(), &host));
+    let queue = RecordsQueue::new(records, Arc::clone(&host) as _);
+    conformance::queue(&queue, &*host).await;
 }
 
 #[test]
