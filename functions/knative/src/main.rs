@@ -1,15 +1,19 @@
 //! `dormouse`: the gateway as a long-running server, for a laptop, a container or Knative.
 
+mod agents;
 mod ask;
 mod check;
+mod client;
 mod command_line;
 mod connections;
 mod discover;
 mod first_key;
 mod models;
+mod runs;
 mod sandbox;
 mod serve;
 mod signals;
+mod tools;
 
 use std::{env, io::Write, process::ExitCode};
 
@@ -38,7 +42,10 @@ async fn run() -> Result<ExitCode> {
     match command_line::parse()? {
         Command::Serve(settings) => serve::serve(settings).await?,
         Command::Sandbox(settings) => sandbox::serve(settings).await?,
-        Command::Models(order) => models::run(&order).await?,
+        Command::Models(client, act) => models::run(&client, &act).await?,
+        Command::Runs(client, act) => runs::run(&client, &act).await?,
+        Command::Tools(client, act) => tools::run(&client, &act).await?,
+        Command::Agents(client) => agents::run(&client).await?,
         Command::Ask { settings, question } => ask::ask(settings, &question).await?,
         Command::Check(settings) => return check::check(&settings),
         Command::Schema { of_agents } => return check::schema(of_agents),

@@ -161,8 +161,13 @@ impl Gateway {
 
     /// Runs `dormouse models` against it.
     pub(crate) async fn models(&self, arguments: &[&str]) -> String {
+        self.tend("models", arguments).await
+    }
+
+    /// Runs a command of `dormouse` for gateways that run. Returns what it says.
+    pub(crate) async fn tend(&self, command: &str, arguments: &[&str]) -> String {
         let output = Command::new(env!("CARGO_BIN_EXE_dormouse"))
-            .arg("models")
+            .arg(command)
             .args(arguments)
             .args(["--url", &self.url])
             .env_clear()

@@ -11,7 +11,8 @@ mod llama;
 
 use futures::future::join_all;
 use gateway::{Gateway, Heard, read, runs, signal, until};
-use serde_json::Value;
+use http::Method;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_hundred_callers_cause_one_start_and_none_is_left_without_a_sign() {
@@ -131,6 +132,34 @@ async fn who_cannot_wait_is_told_when_to_come_back() {
         (&body["error"]["state"], &body["error"]["position"]),
         (&"waking".into(), &1.into())
     );
+}
+
+#[tokio::test]
+async fn tools_and_agents_are_seen_from_the_command_line() {
+    let agents = "agents:\n  - {name: clerk, description: Counts., system: You count.}";
+    let gateway = Gateway::start(&["--agents", agents]).await;
+    let listed = gateway.tend("agents", &["list"]).await;
+    assert_eq!(listed, "AGENT  MODEL  MODE  WHAT IT IS FOR\nclerk  -      -     Counts.\n");
+    assert!(gateway.tend("tools", &["list"]).await.contains("\ncalculator "));
+    let call = async |input| gateway.tend("tools", &["call", "calculator", input]).await;
+    assert_eq!(call(r#"{"expression": "6 * 7"}"#).await, "42\n");
+    assert!(call("{}").await.contains("input.expression"));
+    assert!(call("six").await.contains("not JSON"));
+}
+
+#[tokio::test]
+async fn runs_are_seen_from_the_command_line() {
+    let gateway = Gateway::start(&[]).await;
+    let body = json!({ "model": "toy", "input": "Hello", "background": true, "stream": true });
+    let told = gateway.send(Method::POST, "/v1/responses", body.to_string()).await;
+    assert!(read(told).await.contains("response.completed"));
+    let listed = gateway.tend("runs", &["list"]).await;
+    let run = listed.lines().nth(1).unwrap().split(' ').next().unwrap();
+    let shown = gateway.tend("runs", &["show", run]).await;
+    let rows: Vec<_> = shown.lines().filter(|line| line.contains("completed")).collect();
+    assert_eq!(rows.len(), 2, "the run and its receipt: {shown}");
+    assert!(gateway.tend("runs", &["cancel", run]).await.contains("completed"), "it is over");
+    assert!(gateway.tend("runs", &["show", "run_0"]).await.contains("there is no run"));
 }
 
 #[tokio::test]
