@@ -60,6 +60,8 @@ pub struct Options {
     pub around: Wanted,
     /// What the agent says of that, which counts before.
     pub of_agent: Wanted,
+    /// Whether an agent's instructions are in front of the request's messages.
+    pub instructed: bool,
 }
 
 impl Options {
@@ -91,6 +93,7 @@ impl Options {
             },
             around: Wanted::take(field).map_err(|(it, why)| wrong(it.as_str(), &why))?,
             of_agent: Wanted::default(),
+            instructed: false,
         };
         match fields.keys().next() {
             Some(unknown) => {

@@ -66,6 +66,7 @@ impl Agent {
         }
         request.model = self.model.clone().unwrap_or_default();
         request.original = None;
+        request.agent.instructed = true;
         let limits = [request.max_output_tokens, self.max_output_tokens];
         request.max_output_tokens = limits.into_iter().flatten().min();
         let sampling = &mut request.sampling;

@@ -74,12 +74,13 @@ pub(crate) fn turn(
     system: Option<Turn>,
     (receipt, at): (String, Timestamp),
 ) -> Turn {
-    let Turn { dialect, system, .. } = system.unwrap_or_default();
+    let Turn { dialect, system, instructed, .. } = system.unwrap_or_default();
     Turn {
         receipt,
         at,
         dialect,
         system,
+        instructed,
         messages: vec![
             Message::text(Role::User, format!("{BEFORE}{}{AFTER}", summary.trim())),
             Message::text(Role::Assistant, TAKEN_NOTE),

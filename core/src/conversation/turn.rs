@@ -8,6 +8,7 @@ use super::session::unreadable;
 use crate::{
     Result,
     chat::{Dialect, Message, Part, Role},
+    keys::Caller,
     ports::Timestamp,
     wire::openai_chat,
 };
@@ -24,6 +25,9 @@ pub struct Turn {
     /// The system's messages, where they are others than before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub system: Vec<Message>,
+    /// Whether an agent's instructions are among these.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub instructed: bool,
     /// What was asked, and at the end the answer.
     pub messages: Vec<Message>,
 }
@@ -54,12 +58,13 @@ impl Turn {
     }
 }
 
-/// All that was said, in the shape of OpenAI's chat. What proves a provider's thoughts is left out: it is of
-/// use to that provider alone.
-pub fn transcript(turns: &[Turn]) -> Value {
+/// All that was said, in the shape of OpenAI's chat, for `reader`: an agent's instructions are for administrators
+/// alone. What proves a provider's thoughts is left out: it is of use to that provider alone.
+pub fn transcript(turns: &[Turn], reader: &Caller) -> Value {
     let said = |turn: &Turn| {
         let chat = Dialect::OpenAiChat;
-        turn.system_in(chat).chain(turn.told_in(chat)).collect::<Vec<_>>()
+        let system = turn.system_in(chat).filter(|_| reader.admin || !turn.instructed);
+        system.chain(turn.told_in(chat)).collect::<Vec<_>>()
     };
     let mut messages: Vec<Message> = turns.iter().flat_map(said).collect();
     for part in messages.iter_mut().flat_map(|message| &mut message.parts) {

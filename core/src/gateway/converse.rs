@@ -37,6 +37,8 @@ pub(super) struct Conversing {
     dialect: Dialect,
     /// The model that is asked, in the caller's words.
     model: String,
+    /// Whether an agent's instructions are among its system messages.
+    instructed: bool,
     now: Timestamp,
     /// The messages that were put in front of the request's own.
     earlier: Range<usize>,
@@ -275,6 +277,7 @@ fn conversing(
         purpose,
         dialect: request.dialect,
         model: request.model.clone(),
+        instructed: request.agent.instructed,
         now: gateway.conversations.now(),
         earlier,
         opened: Mutex::new(opened),

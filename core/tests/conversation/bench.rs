@@ -272,7 +272,7 @@ impl Bench {
     /// The texts of a conversation, as they are kept.
     pub(crate) async fn texts(&self, id: &str) -> Vec<String> {
         let (_, turns) = self.read(id).await.unwrap();
-        let said = dormouse_core::conversation::transcript(&turns);
+        let said = dormouse_core::conversation::transcript(&turns, &caller("acme"));
         let text = |message: &Value| message["content"].as_str().unwrap_or_default().to_owned();
         said.as_array().unwrap().iter().map(text).collect()
     }

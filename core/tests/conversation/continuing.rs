@@ -7,7 +7,7 @@ use dormouse_core::{
 };
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, Reply, code, named, says};
+use crate::bench::{Bench, Reply, caller, code, named, says};
 
 #[tokio::test]
 async fn a_conversation_is_told_to_the_model_from_its_beginning() {
@@ -172,7 +172,7 @@ async fn thoughts_are_kept_with_their_proof_and_shown_without() {
     let (_, turns) = bench.read(&id).await.unwrap();
     let kept = &turns[0].messages[1].parts[0];
     assert!(matches!(kept, Part::Reasoning { signature: Some(it), .. } if it.text == "proof"));
-    let shown = dormouse_core::conversation::transcript(&turns);
+    let shown = dormouse_core::conversation::transcript(&turns, &caller("acme"));
     assert_eq!(shown[1]["reasoning_content"], "Hm");
     assert!(!shown.to_string().contains("proof"));
 }

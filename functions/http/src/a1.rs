@@ -116,7 +116,7 @@ pub(crate) async fn session(
     }
     let mut description = describe_session(&id, &session);
     if let Some(fields) = description.as_object_mut() {
-        fields.insert("messages".into(), transcript(&turns));
+        fields.insert("messages".into(), transcript(&turns, &caller));
     }
     Ok(Json(description).into_response())
 }

@@ -149,7 +149,7 @@ pub(crate) async fn one(
     }
     let mut description = describe(&id, &session);
     if let Some(fields) = description.as_object_mut() {
-        fields.insert("messages".into(), transcript(&turns));
+        fields.insert("messages".into(), transcript(&turns, &caller));
     }
     Ok(Json(description).into_response())
 }

@@ -1,9 +1,11 @@
 //! What the deployment descriptions set, the program reads.
+#![expect(clippy::expect_used, reason = "a failed expectation is a failed test")]
 
 use std::{collections::BTreeSet, fs, path::Path};
 
 use dormouse_core::settings::{SETTINGS, Setting};
 
+const PREFIX: &str = "DORMOUSE_";
 /// What only the Lambda function reads, before its settings.
 const OF_LAMBDA: &str = "DORMOUSE_LAMBDA_INVOKE_MODE";
 /// What agents, tools and programs need, wherever they are deployed.
@@ -14,7 +16,8 @@ fn variables(file: &str) -> BTreeSet<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file);
     let text = fs::read_to_string(path).expect("the file is there").to_ascii_uppercase();
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    let words = words.filter(|word| word.starts_with("DORMOUSE_"));
+    // The prefix alone stands for all of them.
+    let words = words.filter(|word| word.len() > PREFIX.len() && word.starts_with(PREFIX));
     // The component's file, and where Spin lets it call: no settings.
     let words = words.filter(|word| *word != "DORMOUSE_SPIN" && !word.ends_with("_HOSTS"));
     words.map(str::to_owned).collect()

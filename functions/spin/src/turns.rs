@@ -1,9 +1,7 @@
 //! One at a time, first come first served, among the requests of one instance.
 //!
-//! Requests of an instance are tasks of the component model, and one task's waker does not reach
-//! another (the SDK can be built so that it does, but then wasmtime 48 ends the instance: "waitable
-//! cannot be used synchronously while added to a waitable set"). A stream of the component model does:
-//! who waits reads one, and who is done closes it.
+//! Requests of an instance are tasks of the component model. Who waits reads a stream of the component model,
+//! and who is done closes it: that reaches another task, as the wakers of [`tasks`](crate::tasks) do.
 
 use std::{
     collections::VecDeque,

@@ -132,6 +132,7 @@ async fn compact(
         purpose: Purpose::Summary { parts, system, goes_on },
         dialect: request.dialect,
         model: request.model.clone(),
+        instructed: false,
         now: conversations.now(),
         earlier: 0..0,
         opened: Mutex::new(opened.clone()),

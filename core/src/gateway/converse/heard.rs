@@ -9,7 +9,7 @@ use crate::{
     chat::{Event, Message, Part, Role, Usage, Whole},
     conversation::{Addition, Turn, summary, window::bytes},
     gateway::Gateway,
-    ports::{Outcome, Write},
+    ports::{Outcome, Timestamp, Write},
 };
 
 /// What was heard of an answer.
@@ -80,18 +80,9 @@ impl Heard {
     ) -> Result<()> {
         let (conversing, conversations) = (&self.conversing, &gateway.conversations);
         let (tenant, at) = (&conversing.tenant, conversations.now());
-        let Purpose::Answer { asked, system, shown_from, .. } = &conversing.purpose else {
+        let Some(addition) = addition(conversing, (receipt, at), said, usage) else {
             return self.release(gateway).await;
         };
-        let turn = Turn {
-            receipt,
-            at,
-            dialect: conversing.dialect,
-            system: system.clone(),
-            messages: asked.iter().cloned().chain(said).collect(),
-        };
-        let (model, shown_from) = (conversing.model.clone(), *shown_from);
-        let addition = Addition { turn, model, usage, shown_from };
         let opened = conversing.opened().clone();
         match conversations.append(tenant, &opened, &addition).await {
             Ok((writes, _)) => {
@@ -140,34 +131,47 @@ impl Heard {
         let (conversing, conversations) = (&self.conversing, &gateway.conversations);
         let opened = conversing.opened().clone();
         let (tenant, now) = (&conversing.tenant, conversations.now());
-        match &conversing.purpose {
-            Purpose::Answer { asked, system, shown_from, .. } => {
-                let turn = Turn {
-                    receipt: receipt.id.clone(),
-                    at: now,
-                    dialect: conversing.dialect,
-                    system: system.clone(),
-                    messages: asked.iter().cloned().chain([answer]).collect(),
-                };
-                let (model, usage) = (conversing.model.clone(), receipt.usage);
-                let addition = Addition { turn, model, usage, shown_from: *shown_from };
-                let (writes, _) = conversations.append(tenant, &opened, &addition).await?;
-                Ok((writes, None))
+        let call = (receipt.id.clone(), now);
+        if let Purpose::Summary { parts, system, goes_on } = &conversing.purpose {
+            let text = text(&answer);
+            if text.trim().is_empty() {
+                return Err(Error::new(Code::UpstreamInvalid, "the model wrote no summary"));
             }
-            Purpose::Summary { parts, system, goes_on } => {
-                let text = text(&answer);
-                if text.trim().is_empty() {
-                    return Err(Error::new(Code::UpstreamInvalid, "the model wrote no summary"));
-                }
-                let replaced = parts.head.iter().map(|turn| bytes(&turn.messages)).sum();
-                let first = summary::turn(&text, system.clone(), (receipt.id.clone(), now));
-                let turns: Vec<Turn> = [first].into_iter().chain(parts.tail.clone()).collect();
-                let written = (receipt.usage, replaced, *goes_on);
-                let (writes, id) = conversations.succeed(tenant, &opened, &turns, written).await?;
-                Ok((writes, Some(id)))
-            }
+            let replaced = parts.head.iter().map(|turn| bytes(&turn.messages)).sum();
+            let first = summary::turn(&text, system.clone(), call);
+            let turns: Vec<Turn> = [first].into_iter().chain(parts.tail.clone()).collect();
+            let written = (receipt.usage, replaced, *goes_on);
+            let (writes, id) = conversations.succeed(tenant, &opened, &turns, written).await?;
+            return Ok((writes, Some(id)));
         }
+        let Some(addition) = addition(conversing, call, [answer], receipt.usage) else {
+            return Ok((Vec::new(), None));
+        };
+        let (writes, _) = conversations.append(tenant, &opened, &addition).await?;
+        Ok((writes, None))
     }
+}
+
+/// The turn that a call adds, named by its receipt and made at that time: the question, and what was `said`
+/// beyond it. A summary adds none.
+fn addition(
+    conversing: &Conversing,
+    (receipt, at): (String, Timestamp),
+    said: impl IntoIterator<Item = Message>,
+    usage: Usage,
+) -> Option<Addition> {
+    let Purpose::Answer { asked, system, shown_from, .. } = &conversing.purpose else {
+        return None;
+    };
+    let turn = Turn {
+        receipt,
+        at,
+        dialect: conversing.dialect,
+        system: system.clone(),
+        instructed: conversing.instructed,
+        messages: asked.iter().cloned().chain(said).collect(),
+    };
+    Some(Addition { turn, model: conversing.model.clone(), usage, shown_from: *shown_from })
 }
 
 fn text(message: &Message) -> String {

@@ -64,7 +64,7 @@ async fn a_session_goes_on_with_the_same_bytes_until_it_is_forgotten() {
 
     let shown = get(&us, &session).await.json();
     assert_eq!((&shown["object"], &shown["agent"]), (&json!("agent.session"), &json!("coder")));
-    assert_eq!(contents(&shown["messages"]), [SYSTEM, "one", "Hi", "two", "Hi"]);
+    assert_eq!(contents(&shown["messages"]), ["one", "Hi", "two", "Hi"]);
     let listed = get(&us, "/a1/agents/coder/sessions?limit=1").await.json();
     assert_eq!((&listed["data"][0]["id"], &listed["has_more"]), (&shown["id"], &json!(false)));
     assert_eq!(get(&us, "/a1/agents/tutor/sessions").await.json()["data"], json!([]));
@@ -185,6 +185,12 @@ async fn what_an_agent_says_itself_is_not_said_by_its_callers() {
 async fn instructions_are_shown_to_administrators_alone() {
     let bench = Bench::new();
     let us = bench.tenant(&json!({ "tenant": "acme" })).await;
+    let body = json!({ "model": "agent/coder", "session_id": "s",
+        "messages": [{ "role": "user", "content": "one" }] });
+    let answered = post(&us, "/v1/chat/completions", body).await;
+    let id = answered.headers["x-conversation-id"].to_str().unwrap();
+    let kept = get(&us, &format!("/c1/conversations/{id}")).await.json();
+    assert_eq!(contents(&kept["messages"]), ["one", "Hi"]);
     let mut shown = get(&us, "/a1/agents/coder").await.json();
     assert_eq!(shown["description"], "Writes programs.");
     assert_eq!(shown.get("system"), None);
