@@ -133,7 +133,14 @@ async fn gateway() -> Result<(Router, HeaderValue)> {
     let records = Arc::new(MemoryRecords::new(Arc::clone(&host)));
     let gateway = Gateway::new(
         settings,
-        Ports { host, http: Arc::new(Ready), records, models: None, blobs: None, tools: Default::default() },
+        Ports {
+            host,
+            http: Arc::new(Ready),
+            records,
+            models: None,
+            blobs: None,
+            tools: Default::default(),
+        },
     )?;
     let budget = Some(NanoDollars(1_000_000_000_000_000));
     let new = NewKey { tenant: "bench".into(), budget, ..NewKey::default() };
