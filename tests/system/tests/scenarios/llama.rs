@@ -16,6 +16,9 @@ use crate::{
 pub(crate) const MODEL: &str = "dormouse-tiny";
 const OPENS_TOOL_CALL: &str = "3";
 
+/// More tokens than any answer of the tiny model has: its turns end after some 30, by chance.
+const PLENTY: u32 = 4_000;
+
 /// A llama.cpp server with the tiny model.
 #[derive(Debug)]
 pub(crate) struct Llama {
@@ -141,7 +144,7 @@ pub(crate) fn questions() -> [(&'static str, Value, &'static str, &'static str);
         (
             "/v1/chat/completions",
             json!({
-                "model": MODEL, "max_tokens": 200, "messages": asked, "tools": weather(),
+                "model": MODEL, "max_tokens": PLENTY, "messages": asked, "tools": weather(),
                 "tool_choice": "required", "parallel_tool_calls": false,
             }),
             "/choices/0/message/tool_calls/0/function/name",
@@ -150,7 +153,7 @@ pub(crate) fn questions() -> [(&'static str, Value, &'static str, &'static str);
         (
             "/v1/responses",
             json!({
-                "model": MODEL, "max_output_tokens": 200, "input": asked, "store": false,
+                "model": MODEL, "max_output_tokens": PLENTY, "input": asked, "store": false,
                 "tools": [{ "type": "function", "name": "weather", "parameters": parameters }],
                 "tool_choice": "required", "parallel_tool_calls": false,
             }),
@@ -160,7 +163,7 @@ pub(crate) fn questions() -> [(&'static str, Value, &'static str, &'static str);
         (
             "/v1/messages",
             json!({
-                "model": MODEL, "max_tokens": 200, "messages": asked,
+                "model": MODEL, "max_tokens": PLENTY, "messages": asked,
                 "tools": [{ "name": "weather", "input_schema": parameters }],
                 "tool_choice": { "type": "any", "disable_parallel_tool_use": true },
             }),
