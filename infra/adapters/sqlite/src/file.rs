@@ -114,6 +114,19 @@ impl Link {
         result
     }
 
+    /// Does `work` without ever waiting for another process.
+    pub(crate) fn at_once<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        self.wait_for(Duration::ZERO);
+        let done = work(self);
+        self.wait_for(self.patience);
+        done
+    }
+
+    fn wait_for(&mut self, patience: Duration) {
+        // A connection that refuses is of no use; the next one is opened.
+        self.connection = self.connection.take().filter(|it| it.busy_timeout(patience).is_ok());
+    }
+
     fn open(&self) -> Result<Connection, Failure> {
         create_private(&self.path)?;
         // Without SQLITE_OPEN_URI a path is never read as anything but a path.

@@ -2,11 +2,13 @@
 
 use std::{
     fmt,
+    future::poll_fn,
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{SyncSender, TrySendError},
     },
+    task::Poll,
     time::Duration,
 };
 
@@ -19,11 +21,16 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::{
-    failure::Failure, lane::Lane, readers::Readers, reading, writer::Writer, writing::Job,
+    failure::Failure,
+    lane::Lane,
+    readers::Readers,
+    reading,
+    writer::{Left, Writer},
 };
 
 const READERS: Lane = Lane { name: "sqlite-reader", threads: 4, depth: 1024, batch: 1 };
-const WRITER: Lane = Lane { name: "sqlite-writer", threads: 1, depth: 512, batch: 64 };
+/// Who finds it woken already need not wake it.
+const WRITER: Lane = Lane { name: "sqlite-writer", threads: 1, depth: 1, batch: 1 };
 /// How long to wait for other processes that write to the file.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -43,8 +50,11 @@ struct Lanes {
     readers: Readers,
     reads: SyncSender<Read>,
     writer: Arc<Writer>,
-    writes: SyncSender<Job>,
+    wake: SyncSender<Wake>,
 }
+
+/// That something waits for the thread that writes.
+struct Wake;
 
 type Read = Box<dyn FnOnce(&Readers) + Send>;
 
@@ -84,11 +94,11 @@ impl SqliteRecords {
         })?;
         let host = Arc::clone(&self.host);
         let writer = Arc::new(Writer::new(self.path.clone(), self.patience, host));
-        let writes = WRITER.start(|| {
+        let wake = WRITER.start(|| {
             let writer = Arc::clone(&writer);
-            move |jobs| writer.work(jobs)
+            move |_: Vec<Wake>| writer.work()
         })?;
-        Ok(Lanes { readers, reads, writer, writes })
+        Ok(Lanes { readers, reads, writer, wake })
     }
 
     async fn read<T: Send + 'static>(
@@ -140,14 +150,31 @@ impl Records for SqliteRecords {
 
     async fn commit(&self, commit: Commit) -> Result<Outcome> {
         commit.validate()?;
-        let Lanes { writer, writes, .. } = self.lanes()?;
-        if let Some(outcome) = writer.at_once(&commit) {
-            return outcome;
+        let Lanes { writer, wake, .. } = self.lanes()?;
+        let answer = writer.add(commit)?;
+        // Whoever is about to commit as well shares the transaction.
+        others_first().await;
+        if writer.work_at_once() == Left::ToTheThread
+            && let Err(TrySendError::Disconnected(_)) = wake.try_send(Wake)
+        {
+            return Err(gone());
         }
-        let (reply, answer) = oneshot::channel();
-        writer.queue(|| writes.try_send(Job { commit, reply })).map_err(|error| busy(&error))?;
         answer.await.map_err(stopped)?
     }
+}
+
+/// Lets the tasks go first that are ready.
+async fn others_first() {
+    let mut waited = false;
+    poll_fn(|context| {
+        if waited {
+            return Poll::Ready(());
+        }
+        waited = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 impl fmt::Debug for SqliteRecords {

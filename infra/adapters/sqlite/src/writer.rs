@@ -1,31 +1,47 @@
-//! The connection that writes: its thread's, and while that rests, anyone's who has a single commit.
+//! The connection that writes: whoever has a commit uses it while nobody else does, for all who have one by then; what
+//! has to wait is its thread's.
 
 use std::{
+    collections::VecDeque,
     path::PathBuf,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, TryLockError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
     time::Duration,
 };
 
 use dormouse_core::{
-    Result,
+    Code, Error, Result,
     ports::{Commit, Host, Outcome},
 };
+use tokio::sync::oneshot;
 
 use crate::{
     file::{Access, Link, Log},
     writing::{self, Job},
 };
 
+/// The most commits that wait.
+const DEPTH: usize = 512;
+/// The most that share a transaction.
+const TOGETHER: usize = 64;
+/// How many transactions one caller makes at most, the others for those who came meanwhile.
+const IN_A_ROW: usize = 4;
+
 /// The only connection of this process that writes, used by one thread at a time.
 pub(crate) struct Writer {
     link: Mutex<Link>,
     log: Log,
-    /// How many commits are in the queue of the thread, or on their way there.
-    queued: AtomicUsize,
+    /// What waits, in the order in which it came.
+    waiting: Mutex<VecDeque<Job>>,
     host: Arc<dyn Host>,
+}
+
+/// Who makes the commits that wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// They are made, or whoever uses the connection will see them.
+    Nothing,
+    /// The thread, which has to be woken.
+    ToTheThread,
 }
 
 impl Writer {
@@ -33,57 +49,75 @@ impl Writer {
         let log = Log::default();
         let access = Access::Write(log.clone());
         let link = Mutex::new(Link { path, access, patience, connection: None });
-        Self { link, log, queued: AtomicUsize::new(0), host }
+        Self { link, log, waiting: Mutex::default(), host }
     }
 
-    /// Makes a commit here and now, if that can be done without waiting: the file is open, nobody else
-    /// writes, and nobody waits who would then wait longer. `None`: it cannot, and nothing was written.
-    ///
-    /// It costs a few writes to the system's memory. What waits for the disk is left to the thread.
-    pub(crate) fn at_once(&self, commit: &Commit) -> Option<Result<Outcome>> {
-        if self.queued.load(Ordering::Relaxed) != 0 || self.log.is_long() {
-            return None;
+    /// Puts a commit behind those that wait. It is made by whoever works next, unless its caller has left by then.
+    pub(crate) fn add(&self, commit: Commit) -> Result<oneshot::Receiver<Result<Outcome>>> {
+        let (reply, answer) = oneshot::channel();
+        let mut waiting = self.waiting();
+        if waiting.len() >= DEPTH {
+            return Err(Error::new(Code::StoreUnavailable, "the store is overloaded")
+                .retry_after(Duration::from_secs(1)));
         }
-        let mut link = match self.link.try_lock() {
-            Ok(link) => link,
-            Err(TryLockError::Poisoned(link)) => link.into_inner(),
-            Err(TryLockError::WouldBlock) => return None,
-        };
-        link.connection.as_ref()?;
-        let patience = link.patience;
-        let outcomes = link.with(|connection| {
-            connection.busy_timeout(Duration::ZERO)?;
-            let outcomes = writing::run(connection, &*self.host, &[commit]);
-            connection.busy_timeout(patience)?;
-            outcomes
-        });
-        match outcomes {
-            Ok(outcomes) => outcomes.into_iter().next().map(Ok),
-            Err(failure) if failure.is_lock() => None,
-            Err(failure) => Some(Err(failure.unavailable())),
+        waiting.push_back(Job { commit, reply });
+        Ok(answer)
+    }
+
+    /// Makes the commits that wait here and now, as far as that can be done without waiting: the file is open, and
+    /// nobody else writes. It costs a few writes to the system's memory. What waits for the disk is left to the thread.
+    pub(crate) fn work_at_once(&self) -> Left {
+        for _ in 0..IN_A_ROW {
+            // Who has the connection looks here once more after giving it back.
+            if self.waiting().is_empty() {
+                return Left::Nothing;
+            }
+            if self.log.is_long() {
+                return Left::ToTheThread;
+            }
+            let mut link = match self.link.try_lock() {
+                Ok(link) => link,
+                Err(TryLockError::Poisoned(link)) => link.into_inner(),
+                Err(TryLockError::WouldBlock) => return Left::Nothing,
+            };
+            if link.connection.is_none() {
+                return Left::ToTheThread;
+            }
+            let jobs = self.next();
+            if let Err((jobs, _)) = link.at_once(|link| writing::work(link, &*self.host, jobs)) {
+                let mut waiting = self.waiting();
+                jobs.into_iter().rev().for_each(|job| waiting.push_front(job));
+                return Left::ToTheThread;
+            }
+        }
+        if self.waiting().is_empty() { Left::Nothing } else { Left::ToTheThread }
+    }
+
+    /// Makes the commits that wait, however long it takes; and brings the log into the file, if it has grown long. What
+    /// the thread does.
+    pub(crate) fn work(&self) {
+        while !self.waiting().is_empty() {
+            let mut link = self.link();
+            if let Err((jobs, failure)) = writing::work(&mut link, &*self.host, self.next()) {
+                writing::refuse(jobs, &failure);
+            }
+            if self.log.is_long() {
+                // A disk that fails here fails the next commit, too, and whoever makes it is told.
+                drop(link.with(|connection| Log::shorten(connection)));
+            }
         }
     }
 
-    /// Hands a commit to the thread by `send`.
-    pub(crate) fn queue<E>(&self, send: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
-        self.queued.fetch_add(1, Ordering::Relaxed);
-        let sent = send();
-        if sent.is_err() {
-            self.queued.fetch_sub(1, Ordering::Relaxed);
-        }
-        sent
+    /// Takes what comes next, but for what nobody waits for any more.
+    fn next(&self) -> Vec<Job> {
+        let mut waiting = self.waiting();
+        let most = waiting.len().min(TOGETHER);
+        waiting.drain(..most).filter(|job| !job.reply.is_closed()).collect()
     }
 
-    /// Makes the commits that were queued and answers them; then brings the log into the file, if it has
-    /// grown long. What its thread does.
-    pub(crate) fn work(&self, jobs: Vec<Job>) {
-        let mut link = self.link();
-        self.queued.fetch_sub(jobs.len(), Ordering::Relaxed);
-        writing::work(&mut link, &*self.host, jobs);
-        if self.log.is_long() {
-            // A disk that fails here fails the next commit, too, and whoever makes it is told.
-            drop(link.with(|connection| Log::shorten(connection)));
-        }
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<Job>> {
+        // Whatever was being done to the list, it is a list of commits.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn link(&self) -> MutexGuard<'_, Link> {
@@ -97,9 +131,10 @@ mod tests {
     use dormouse_core::ports::{MAX_VALUE_BYTES, Write};
     use dormouse_testkit::fakes::TestHost;
     use rusqlite::Connection;
-    use tokio::sync::oneshot;
 
     use super::*;
+
+    type Answer = oneshot::Receiver<Result<Outcome>>;
 
     fn commit(id: &str) -> Commit {
         Commit::new("t", vec![Write::put("c", id, "v")])
@@ -109,43 +144,75 @@ mod tests {
     fn writer(folder: &tempfile::TempDir) -> Writer {
         let host = Arc::new(TestHost::new());
         let writer = Writer::new(folder.path().join("records.db"), Duration::from_secs(5), host);
-        let (reply, mut answer) = oneshot::channel();
-        assert!(writer.at_once(&commit("0")).is_none(), "opening the file may take long");
-        writer.queue(|| Ok::<_, ()>(())).unwrap();
-        writer.work(vec![Job { commit: commit("0"), reply }]);
-        assert!(answer.try_recv().unwrap().is_ok());
+        let answer = writer.add(commit("0")).unwrap();
+        assert_eq!(writer.work_at_once(), Left::ToTheThread, "opening the file may take long");
+        writer.work();
+        assert!(is_made(answer));
         writer
     }
 
-    #[test]
-    fn a_commit_is_made_at_once_while_nobody_else_writes() {
-        let folder = tempfile::tempdir().unwrap();
-        let writer = writer(&folder);
-        assert!(matches!(writer.at_once(&commit("1")), Some(Ok(Outcome::Applied(_)))));
+    fn is_made(mut answer: Answer) -> bool {
+        matches!(answer.try_recv(), Ok(Ok(Outcome::Applied(_))))
+    }
 
-        let held = writer.link();
-        assert!(writer.at_once(&commit("2")).is_none(), "another thread writes");
-        drop(held);
-        assert!(matches!(writer.at_once(&commit("2")), Some(Ok(Outcome::Applied(_)))));
-
-        let other = Connection::open(folder.path().join("records.db")).unwrap();
-        other.execute_batch("BEGIN IMMEDIATE").unwrap();
-        assert!(writer.at_once(&commit("3")).is_none(), "another process writes");
-        other.execute_batch("ROLLBACK").unwrap();
-        assert!(matches!(writer.at_once(&commit("3")), Some(Ok(Outcome::Applied(_)))));
+    fn count(folder: &tempfile::TempDir) -> i64 {
+        let file = Connection::open(folder.path().join("records.db")).unwrap();
+        file.query_row("SELECT count(*) FROM records", [], |row| row.get(0)).unwrap()
     }
 
     #[test]
-    fn nobody_overtakes_those_who_wait() {
+    fn commits_are_made_at_once_while_nobody_else_writes() {
         let folder = tempfile::tempdir().unwrap();
         let writer = writer(&folder);
-        assert_eq!(writer.queue(|| Err("the queue is full")), Err("the queue is full"));
-        assert!(writer.at_once(&commit("1")).is_some(), "nobody waits");
-        writer.queue(|| Ok::<_, ()>(())).unwrap();
-        assert!(writer.at_once(&commit("2")).is_none());
-        let (reply, _answer) = oneshot::channel();
-        writer.work(vec![Job { commit: commit("2"), reply }]);
-        assert!(writer.at_once(&commit("3")).is_some());
+        let answers = ["1", "2", "3"].map(|id| writer.add(commit(id)).unwrap());
+        assert_eq!(writer.work_at_once(), Left::Nothing);
+        assert!(answers.into_iter().all(is_made));
+
+        let answer = writer.add(commit("4")).unwrap();
+        let held = writer.link();
+        assert_eq!(writer.work_at_once(), Left::Nothing, "who writes will see it");
+        drop(held);
+        assert_eq!(writer.work_at_once(), Left::Nothing);
+        assert!(is_made(answer));
+    }
+
+    #[test]
+    fn while_another_process_writes_the_thread_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = writer(&folder);
+        let other = Connection::open(folder.path().join("records.db")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let answers = ["1", "2"].map(|id| writer.add(commit(id)).unwrap());
+        assert_eq!(writer.work_at_once(), Left::ToTheThread);
+        let order: Vec<_> =
+            writer.waiting().iter().map(|job| job.commit.writes[0].target().1.to_owned()).collect();
+        assert_eq!(order, ["1", "2"]);
+        other.execute_batch("ROLLBACK").unwrap();
+        writer.work();
+        assert!(answers.into_iter().all(is_made));
+    }
+
+    #[test]
+    fn those_who_have_left_are_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = writer(&folder);
+        drop(writer.add(commit("1")).unwrap());
+        let answer = writer.add(commit("2")).unwrap();
+        assert_eq!(writer.work_at_once(), Left::Nothing);
+        assert!(is_made(answer));
+        assert_eq!(count(&folder), 2);
+    }
+
+    #[test]
+    fn only_so_many_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = writer(&folder);
+        let answers: Vec<_> =
+            (0..DEPTH).map(|id| writer.add(commit(&id.to_string())).unwrap()).collect();
+        assert_eq!(writer.add(commit("one more")).unwrap_err().code(), Code::StoreUnavailable);
+        assert_eq!(writer.work_at_once(), Left::ToTheThread, "a caller has its own to do");
+        writer.work();
+        assert!(answers.into_iter().all(is_made));
     }
 
     #[test]
@@ -153,16 +220,23 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let writer = writer(&folder);
         let value = bytes::Bytes::from(vec![0; MAX_VALUE_BYTES]);
-        let large = Commit::new("t", vec![Write::put("c", "large", value)]);
-        while writer.at_once(&large).is_some() {}
-        assert!(writer.log.is_long());
-        let (reply, _answer) = oneshot::channel();
-        writer.queue(|| Ok::<_, ()>(())).unwrap();
-        writer.work(vec![Job { commit: commit("a"), reply }]);
-        let (reply, _answer) = oneshot::channel();
-        writer.queue(|| Ok::<_, ()>(())).unwrap();
-        writer.work(vec![Job { commit: commit("b"), reply }]);
+        loop {
+            let large = Commit::new("t", vec![Write::put("c", "large", value.clone())]);
+            let answer = writer.add(large).unwrap();
+            if writer.work_at_once() == Left::ToTheThread {
+                writer.work();
+                assert!(is_made(answer));
+                break;
+            }
+        }
+        for id in ["a", "b"] {
+            let answer = writer.add(commit(id)).unwrap();
+            writer.work();
+            assert!(is_made(answer));
+        }
         assert!(!writer.log.is_long(), "it begins anew");
-        assert!(writer.at_once(&commit("c")).is_some());
+        let answer = writer.add(commit("c")).unwrap();
+        assert_eq!(writer.work_at_once(), Left::Nothing);
+        assert!(is_made(answer));
     }
 }

@@ -64,8 +64,15 @@ pub(crate) struct Job {
     pub(crate) reply: oneshot::Sender<Result<Outcome>>,
 }
 
-/// Applies what waits and answers it.
-pub(crate) fn work(link: &mut Link, host: &dyn Host, mut jobs: Vec<Job>) {
+/// Applies what waits and answers it. Those that another process keeps from being begun come back, with what it was.
+pub(crate) fn work(
+    link: &mut Link,
+    host: &dyn Host,
+    mut jobs: Vec<Job>,
+) -> Result<(), (Vec<Job>, Failure)> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
     let commits: Vec<_> = jobs.iter().map(|job| &job.commit).collect();
     match link.with(|connection| run(connection, host, &commits)) {
         Ok(outcomes) => {
@@ -73,17 +80,24 @@ pub(crate) fn work(link: &mut Link, host: &dyn Host, mut jobs: Vec<Job>) {
                 answer(job, Ok(outcome));
             }
         }
+        Err(failure) if failure.is_lock() => return Err((jobs, failure)),
         // One commit may have failed the others of its batch: each gets a transaction of its own.
-        Err(failure) if jobs.len() > 1 && !failure.is_lock() => {
+        Err(_) if jobs.len() > 1 => {
             for job in jobs.drain(..) {
-                work(link, host, vec![job]);
+                if let Err((jobs, failure)) = work(link, host, vec![job]) {
+                    refuse(jobs, &failure);
+                }
             }
         }
-        Err(failure) => {
-            for job in jobs {
-                answer(job, Err(failure.unavailable()));
-            }
-        }
+        Err(failure) => refuse(jobs, &failure),
+    }
+    Ok(())
+}
+
+/// Tells those who wait that it was in vain.
+pub(crate) fn refuse(jobs: Vec<Job>, failure: &Failure) {
+    for job in jobs {
+        answer(job, Err(failure.unavailable()));
     }
 }
 
