@@ -14,7 +14,7 @@ use axum::{Router, body::Body};
 use http::Request;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::{
         conn::auto::Builder,
         graceful::{GracefulShutdown, Watcher},
@@ -26,6 +26,8 @@ use tokio::{
 };
 use tower::ServiceExt;
 
+use crate::workers::Workers;
+
 /// How long a client may take to send the head of a request, counted from its connection or from the end
 /// of the answer before. So a connection may rest for as long, which is more than the 60 seconds that
 /// load balancers keep theirs: the side that sends requests should be the one that closes.
@@ -33,9 +35,10 @@ pub(crate) const HEAD_WITHIN: Duration = Duration::from_secs(75);
 /// The pause after a connection that could not be accepted, because files have run out, for example.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Answers requests from `router` until `stop`; then lets running ones end, and returns.
+/// Answers requests from `router`, on the threads of `workers`, until `stop`; then lets running ones end, and returns.
 pub(crate) async fn serve(
     listener: TcpListener,
+    workers: &Workers,
     router: Router,
     head_within: Duration,
     stop: impl Future<Output = ()>,
@@ -47,9 +50,11 @@ pub(crate) async fn serve(
             accepted = listener.accept() => accepted,
             () = &mut stop => break,
         };
-        match accepted {
-            Ok((client, _)) => {
-                tokio::spawn(one(client, router.clone(), head_within, all.watcher()));
+        // Taken from the runtime that accepted it: its thread's is to tell of it.
+        match accepted.and_then(|(client, _)| client.into_std()) {
+            Ok(client) => {
+                let (router, all) = (router.clone(), all.watcher());
+                workers.spawn(one(client, workers.clone(), router, head_within, all));
             }
             Err(error) => pause_after(&error).await,
         }
@@ -67,18 +72,28 @@ async fn pause_after(error: &io::Error) {
     }
 }
 
-async fn one(client: TcpStream, router: Router, head_within: Duration, all: Watcher) {
+async fn one(
+    client: std::net::TcpStream,
+    workers: Workers,
+    router: Router,
+    head_within: Duration,
+    all: Watcher,
+) {
     // Small pieces of a stream are sent at once instead of being collected.
     if let Err(error) = client.set_nodelay(true) {
         note("nodelay was refused", &error);
     }
+    let client = match TcpStream::from_std(client) {
+        Ok(client) => client,
+        Err(error) => return note("it cannot be watched", &error),
+    };
     let begun = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&begun);
     let service = service_fn(move |request: Request<Incoming>| {
         asked.store(true, Ordering::Relaxed);
         router.clone().oneshot(request.map(Body::new))
     });
-    let mut builder = Builder::new(TokioExecutor::new());
+    let mut builder = Builder::new(workers);
     builder.http1().timer(TokioTimer::new()).header_read_timeout(head_within);
     let served = builder.serve_connection(TokioIo::new(client), service).into_owned();
     tokio::select! {
@@ -105,12 +120,18 @@ async fn unless_begun(begun: &AtomicBool, head_within: Duration) {
 
 #[cfg(test)]
 mod tests {
-    use std::{future::pending, net::SocketAddr, time::Instant};
+    use std::{future::pending, net::SocketAddr, thread, time::Instant};
 
     use axum::routing::get;
+    use http_body_util::{BodyExt, Empty};
+    use hyper::{
+        body::Bytes,
+        client::conn::http2::{SendRequest, handshake},
+    };
+    use hyper_util::rt::TokioExecutor;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
-        sync::oneshot,
+        sync::{Barrier, oneshot},
     };
 
     use super::*;
@@ -126,7 +147,9 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/", get(|| async { "answer" }));
-        tokio::spawn(serve(listener, router, head_within, stop));
+        tokio::spawn(async move {
+            serve(listener, &Workers::start().unwrap(), router, head_within, stop).await;
+        });
         address
     }
 
@@ -196,7 +219,10 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/", get(|| async { "answer" }));
-        let served = tokio::spawn(serve(listener, router, LONG, async { drop(told.await) }));
+        let served = tokio::spawn(async move {
+            let stop = async { drop(told.await) };
+            serve(listener, &Workers::start().unwrap(), router, LONG, stop).await;
+        });
         let mut rests = TcpStream::connect(address).await.unwrap();
         rests.write_all(ASK).await.unwrap();
         read_answer(&mut rests).await;
@@ -205,5 +231,43 @@ mod tests {
         drop(tell);
 
         served.await.unwrap();
+    }
+
+    /// A server that answers two requests at once, each with the name of the thread that does it.
+    async fn telling_threads() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let both = Arc::new(Barrier::new(2));
+        let told = move || async move {
+            both.wait().await;
+            format!("{:?}", thread::current().id())
+        };
+        let router = Router::new().route("/", get(told));
+        let workers = Workers::start().unwrap();
+        tokio::spawn(async move { serve(listener, &workers, router, LONG, pending()).await });
+        address
+    }
+
+    type Client = SendRequest<Empty<Bytes>>;
+
+    async fn connected(address: SocketAddr) -> Client {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (client, connection) =
+            handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
+    async fn thread(mut client: Client) -> Bytes {
+        let request = Request::get("http://here/").body(Empty::new()).unwrap();
+        let answer = client.send_request(request).await.unwrap();
+        answer.into_body().collect().await.unwrap().to_bytes()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn threads_share_the_requests_of_a_connection() {
+        let client = connected(telling_threads().await).await;
+        let (first, second) = tokio::join!(thread(client.clone()), thread(client));
+        assert_ne!(first, second);
     }
 }

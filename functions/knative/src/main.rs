@@ -14,11 +14,17 @@ mod sandbox;
 mod serve;
 mod signals;
 mod tools;
+mod workers;
 
 use std::{env, io::Write, process::ExitCode};
 
 use command_line::Command;
 use dormouse_core::Result;
+use mimalloc::MiMalloc;
+
+/// A request allocates several hundred times, and frees on other threads: twice as quick with it as with glibc's.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     // Before there are threads: the helper of the sandbox must be alone in its process.

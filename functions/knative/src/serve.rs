@@ -14,6 +14,7 @@ use crate::{
     discover::{self, discover},
     first_key::AdminKey,
     signals,
+    workers::Workers,
 };
 
 /// How long clients may take to read the end of an answer that was ended.
@@ -35,7 +36,8 @@ pub(crate) async fn serve(mut settings: Settings) -> Result<()> {
     tokio::spawn(suggest(address, gateway.clone(), key));
     let working = gateway.clone();
     gateway.host().spawn(Box::pin(async move { working.work().await }));
-    run(listener, gateway.clone()).await;
+    let workers = workers()?;
+    run(listener, &workers, gateway.clone()).await;
     // Whatever it still works on goes back to the queue.
     gateway.close();
     machine.stop().await;
@@ -56,12 +58,19 @@ pub(crate) async fn listen(address: &str) -> Result<(TcpListener, SocketAddr)> {
     })
 }
 
-async fn run(listener: TcpListener, gateway: Gateway) {
+/// The threads that answer.
+pub(crate) fn workers() -> Result<Workers> {
+    Workers::start().map_err(|error| {
+        Error::new(Code::Internal, "the threads that answer cannot be started").caused_by(error)
+    })
+}
+
+async fn run(listener: TcpListener, workers: &Workers, gateway: Gateway) {
     let drain = gateway.settings().drain_timeout;
     let (stopping, stopped) = oneshot::channel();
     let router = dormouse_http::router(gateway.clone());
     tokio::select! {
-        () = connections::serve(listener, router, HEAD_WITHIN, until_told(stopping)) => {}
+        () = connections::serve(listener, workers, router, HEAD_WITHIN, until_told(stopping)) => {}
         () = after(stopped, drain, gateway) => {}
     }
 }

@@ -13,7 +13,10 @@ use std::{
 
 use http::uri::Authority;
 use socket2::SockRef;
-use tokio::net::TcpStream;
+use tokio::{
+    net::TcpStream,
+    runtime::{self, Handle},
+};
 
 /// How long a connection may wait. llama.cpp keeps one for five seconds, during which it also keeps
 /// a thread of its few from others.
@@ -37,15 +40,19 @@ struct State {
 struct Waiting {
     since: Instant,
     server: Authority,
+    /// Who tells of it: tasks of another runtime would hear of each piece by way of this one's thread.
+    runtime: runtime::Id,
     connection: TcpStream,
 }
 
 impl Kept {
-    /// The connection to `server` that was used last, if one is fit for use.
+    /// The connection to `server` that was used last in this runtime, if one is fit for use.
     pub(super) fn take(&self, server: &Authority) -> Option<TcpStream> {
+        let runtime = Handle::current().id();
         loop {
             let mut state = self.state();
-            let place = state.waiting.iter().rposition(|it| it.server == *server)?;
+            let fits = |it: &Waiting| it.server == *server && it.runtime == runtime;
+            let place = state.waiting.iter().rposition(fits)?;
             let Waiting { since, connection, .. } = state.waiting.remove(place);
             drop(state);
             if since.elapsed() < PATIENCE && is_quiet(&connection) {
@@ -56,11 +63,12 @@ impl Kept {
 
     /// Keeps a connection for a while.
     pub(super) fn keep(&self, server: Authority, connection: TcpStream) {
+        let runtime = Handle::current().id();
         let mut state = self.state();
         if state.waiting.len() >= MOST {
             return;
         }
-        state.waiting.push(Waiting { since: Instant::now(), server, connection });
+        state.waiting.push(Waiting { since: Instant::now(), server, runtime, connection });
         if !std::mem::replace(&mut state.swept, true) {
             tokio::spawn(sweep(self.clone()));
         }
