@@ -133,6 +133,7 @@ impl Gateway {
             at: now,
             dialect: Dialect::OpenAiChat,
             system: Vec::new(),
+            instructed: false,
             messages: self.messages.clone(),
         };
         let number = self.caller.turns;
