@@ -1,6 +1,7 @@
 //! The connections of clients: HTTP/1.1, or HTTP/2 where a client begins with its preface.
 
 use std::{
+    convert::Infallible,
     io,
     pin::pin,
     sync::{
@@ -10,8 +11,8 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body};
-use http::Request;
+use axum::{Router, body::Body, response::Response};
+use http::{Request, Version};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -26,7 +27,7 @@ use tokio::{
 };
 use tower::ServiceExt;
 
-use crate::workers::Workers;
+use crate::{threads::Threads, unread};
 
 /// How long a client may take to send the head of a request, counted from its connection or from the end
 /// of the answer before. So a connection may rest for as long, which is more than the 60 seconds that
@@ -35,10 +36,10 @@ pub(crate) const HEAD_WITHIN: Duration = Duration::from_secs(75);
 /// The pause after a connection that could not be accepted, because files have run out, for example.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Answers requests from `router`, on the threads of `workers`, until `stop`; then lets running ones end, and returns.
+/// Answers requests from `router`, on `threads`, until `stop`; then lets running ones end, and returns.
 pub(crate) async fn serve(
     listener: TcpListener,
-    workers: &Workers,
+    threads: &Threads,
     router: Router,
     head_within: Duration,
     stop: impl Future<Output = ()>,
@@ -54,7 +55,7 @@ pub(crate) async fn serve(
         match accepted.and_then(|(client, _)| client.into_std()) {
             Ok(client) => {
                 let (router, all) = (router.clone(), all.watcher());
-                workers.spawn(one(client, workers.clone(), router, head_within, all));
+                threads.spawn(one(client, threads.clone(), router, head_within, all));
             }
             Err(error) => pause_after(&error).await,
         }
@@ -74,7 +75,7 @@ async fn pause_after(error: &io::Error) {
 
 async fn one(
     client: std::net::TcpStream,
-    workers: Workers,
+    threads: Threads,
     router: Router,
     head_within: Duration,
     all: Watcher,
@@ -91,9 +92,9 @@ async fn one(
     let asked = Arc::clone(&begun);
     let service = service_fn(move |request: Request<Incoming>| {
         asked.store(true, Ordering::Relaxed);
-        router.clone().oneshot(request.map(Body::new))
+        answer(router.clone(), request)
     });
-    let mut builder = Builder::new(workers);
+    let mut builder = Builder::new(threads);
     builder.http1().timer(TokioTimer::new()).header_read_timeout(head_within);
     let served = builder.serve_connection(TokioIo::new(client), service).into_owned();
     tokio::select! {
@@ -104,6 +105,16 @@ async fn one(
         }
         () = unless_begun(&begun, head_within) => {}
     }
+}
+
+async fn answer(router: Router, request: Request<Incoming>) -> Result<Response, Infallible> {
+    if request.version() == Version::HTTP_2 {
+        return router.oneshot(request.map(Body::new)).await;
+    }
+    let (request, rest) = unread::watch(request);
+    let mut response = router.oneshot(request).await?;
+    rest.see_to(&mut response).await;
+    Ok(response)
 }
 
 fn note(what: &str, error: &(dyn std::error::Error + 'static)) {
@@ -122,7 +133,7 @@ async fn unless_begun(begun: &AtomicBool, head_within: Duration) {
 mod tests {
     use std::{future::pending, net::SocketAddr, thread, time::Instant};
 
-    use axum::routing::get;
+    use axum::routing::{get, post};
     use http_body_util::{BodyExt, Empty};
     use hyper::{
         body::Bytes,
@@ -131,7 +142,7 @@ mod tests {
     use hyper_util::rt::TokioExecutor;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
-        sync::{Barrier, oneshot},
+        sync::{Barrier, Notify, oneshot},
     };
 
     use super::*;
@@ -148,7 +159,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/", get(|| async { "answer" }));
         tokio::spawn(async move {
-            serve(listener, &Workers::start().unwrap(), router, head_within, stop).await;
+            serve(listener, &Threads::start().unwrap(), router, head_within, stop).await;
         });
         address
     }
@@ -213,6 +224,48 @@ mod tests {
         }
     }
 
+    /// A server that reads no bodies, and tells of each request before it answers.
+    async fn heedless() -> (TcpStream, Arc<Notify>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let asked = Arc::new(Notify::new());
+        let tell = Arc::clone(&asked);
+        let answer = move || async move {
+            tell.notify_one();
+            "answer"
+        };
+        let router = Router::new().route("/", post(answer));
+        tokio::spawn(async move {
+            serve(listener, &Threads::start().unwrap(), router, LONG, pending()).await;
+        });
+        (client, asked)
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_used_again_after_a_body_that_nobody_read() {
+        let (mut client, asked) = heedless().await;
+        for _ in 0..3 {
+            let head = b"POST / HTTP/1.1\r\nhost: here\r\ncontent-length: 4\r\n\r\n";
+            client.write_all(head).await.unwrap();
+            asked.notified().await;
+            client.write_all(b"late").await.unwrap();
+            read_answer(&mut client).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn after_a_long_one_it_is_told_that_the_connection_ends() {
+        let (mut client, _) = heedless().await;
+        for head in ["content-length: 1000000", "content-length: 4\r\nexpect: 100-continue"] {
+            let head = format!("POST / HTTP/1.1\r\nhost: here\r\n{head}\r\n\r\n");
+            client.write_all(head.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.contains("connection: close\r\n"), "{answer}");
+            (client, _) = heedless().await;
+        }
+    }
+
     #[tokio::test]
     async fn resting_connections_do_not_delay_the_end() {
         let (tell, told) = oneshot::channel::<()>();
@@ -221,7 +274,7 @@ mod tests {
         let router = Router::new().route("/", get(|| async { "answer" }));
         let served = tokio::spawn(async move {
             let stop = async { drop(told.await) };
-            serve(listener, &Workers::start().unwrap(), router, LONG, stop).await;
+            serve(listener, &Threads::start().unwrap(), router, LONG, stop).await;
         });
         let mut rests = TcpStream::connect(address).await.unwrap();
         rests.write_all(ASK).await.unwrap();
@@ -243,8 +296,8 @@ mod tests {
             format!("{:?}", thread::current().id())
         };
         let router = Router::new().route("/", get(told));
-        let workers = Workers::start().unwrap();
-        tokio::spawn(async move { serve(listener, &workers, router, LONG, pending()).await });
+        let threads = Threads::start().unwrap();
+        tokio::spawn(async move { serve(listener, &threads, router, LONG, pending()).await });
         address
     }
 

@@ -13,8 +13,9 @@ mod runs;
 mod sandbox;
 mod serve;
 mod signals;
+mod threads;
 mod tools;
-mod workers;
+mod unread;
 
 use std::{env, io::Write, process::ExitCode};
 

@@ -6,7 +6,7 @@ use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
     connections::{self, HEAD_WITHIN},
-    serve::{listen, say, workers},
+    serve::{listen, say, threads},
     signals,
 };
 
@@ -16,7 +16,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<()> {
     let SandboxHere { sandbox, host, runs } = SandboxHere::of(&settings)?;
     let patience = settings.drain_timeout;
     let (listener, address) = listen(&settings.listen).await?;
-    let workers = workers()?;
+    let threads = threads()?;
     let router = dormouse_http::sandbox_router(sandbox, host, settings, runs)?;
     say(&format!("The sandbox listens on http://{address}"))?;
     let (stopping, stopped) = oneshot::channel();
@@ -34,7 +34,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<()> {
         drop(timeout(patience, signals::stop()).await);
     };
     tokio::select! {
-        () = connections::serve(listener, &workers, router, HEAD_WITHIN, told) => {}
+        () = connections::serve(listener, &threads, router, HEAD_WITHIN, told) => {}
         () = enough => {}
     }
     Ok(())

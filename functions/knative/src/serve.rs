@@ -14,7 +14,7 @@ use crate::{
     discover::{self, discover},
     first_key::AdminKey,
     signals,
-    workers::Workers,
+    threads::Threads,
 };
 
 /// How long clients may take to read the end of an answer that was ended.
@@ -36,8 +36,8 @@ pub(crate) async fn serve(mut settings: Settings) -> Result<()> {
     tokio::spawn(suggest(address, gateway.clone(), key));
     let working = gateway.clone();
     gateway.host().spawn(Box::pin(async move { working.work().await }));
-    let workers = workers()?;
-    run(listener, &workers, gateway.clone()).await;
+    let threads = threads()?;
+    run(listener, &threads, gateway.clone()).await;
     // Whatever it still works on goes back to the queue.
     gateway.close();
     machine.stop().await;
@@ -59,18 +59,18 @@ pub(crate) async fn listen(address: &str) -> Result<(TcpListener, SocketAddr)> {
 }
 
 /// The threads that answer.
-pub(crate) fn workers() -> Result<Workers> {
-    Workers::start().map_err(|error| {
+pub(crate) fn threads() -> Result<Threads> {
+    Threads::start().map_err(|error| {
         Error::new(Code::Internal, "the threads that answer cannot be started").caused_by(error)
     })
 }
 
-async fn run(listener: TcpListener, workers: &Workers, gateway: Gateway) {
+async fn run(listener: TcpListener, threads: &Threads, gateway: Gateway) {
     let drain = gateway.settings().drain_timeout;
     let (stopping, stopped) = oneshot::channel();
     let router = dormouse_http::router(gateway.clone());
     tokio::select! {
-        () = connections::serve(listener, workers, router, HEAD_WITHIN, until_told(stopping)) => {}
+        () = connections::serve(listener, threads, router, HEAD_WITHIN, until_told(stopping)) => {}
         () = after(stopped, drain, gateway) => {}
     }
 }

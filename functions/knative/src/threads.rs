@@ -14,10 +14,10 @@ use tokio::{
 
 /// Threads that work connections until the last clone of this is dropped. Clones are the same threads.
 #[derive(Clone, Debug)]
-pub(crate) struct Workers(Arc<[Worker]>);
+pub(crate) struct Threads(Arc<[Thread]>);
 
 #[derive(Debug)]
-struct Worker {
+struct Thread {
     runtime: Handle,
     /// Cloned for each task that was given to it, and dropped with it.
     load: Arc<()>,
@@ -25,18 +25,18 @@ struct Worker {
     _end: oneshot::Sender<()>,
 }
 
-impl Workers {
+impl Threads {
     /// As many threads as the runtime has from which this is called: one for each processor, unless
     /// `TOKIO_WORKER_THREADS` says another number.
     pub(crate) fn start() -> io::Result<Self> {
-        let threads = Handle::current().metrics().num_workers();
-        (0..threads).map(|_| Worker::start()).collect::<io::Result<_>>().map(Self)
+        let number = Handle::current().metrics().num_workers();
+        (0..number).map(|_| Thread::start()).collect::<io::Result<_>>().map(Self)
     }
 
     /// Gives a task to the thread that has the fewest.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let idle = self.0.iter().min_by_key(|worker| Arc::strong_count(&worker.load));
-        if let Some(Worker { runtime, load, .. }) = idle {
+        let idlest = self.0.iter().min_by_key(|thread| Arc::strong_count(&thread.load));
+        if let Some(Thread { runtime, load, .. }) = idlest {
             let load = Arc::clone(load);
             runtime.spawn(async move {
                 task.await;
@@ -47,18 +47,18 @@ impl Workers {
 }
 
 /// The requests of one HTTP/2 connection are shared by the threads: a load balancer may have no other connection.
-impl<Task: Future<Output = ()> + Send + 'static> Executor<Task> for Workers {
+impl<Task: Future<Output = ()> + Send + 'static> Executor<Task> for Threads {
     fn execute(&self, task: Task) {
         self.spawn(task);
     }
 }
 
-impl Worker {
+impl Thread {
     fn start() -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (end, ended) = oneshot::channel();
         let handle = runtime.handle().clone();
-        thread::Builder::new().name("worker".into()).spawn(move || {
+        thread::Builder::new().name("answers".into()).spawn(move || {
             // Nothing is ever sent.
             let _ = runtime.block_on(ended);
             // What still waits for other threads is left to them.
