@@ -23,7 +23,8 @@ use command_line::Command;
 use dormouse_core::Result;
 use mimalloc::MiMalloc;
 
-/// A request allocates several hundred times, and frees on other threads: twice as quick with it as with glibc's.
+/// A request allocates several hundred times; with glibc's allocator it takes a fifth more processor time
+/// (`BENCHMARKS.md`).
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -24,6 +24,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub(crate) async fn serve(mut settings: Settings) -> Result<()> {
     dormouse_wiring::start_logging(&settings)?;
     let (listener, address) = listen(&settings.listen).await?;
+    let threads = threads()?;
     let upstream = upstream(&mut settings).await;
     let (gateway, machine) = dormouse_wiring::gateway_on_machine(settings)?;
     let key = AdminKey::of(&gateway).await?;
@@ -36,7 +37,6 @@ pub(crate) async fn serve(mut settings: Settings) -> Result<()> {
     tokio::spawn(suggest(address, gateway.clone(), key));
     let working = gateway.clone();
     gateway.host().spawn(Box::pin(async move { working.work().await }));
-    let threads = threads()?;
     run(listener, &threads, gateway.clone()).await;
     // Whatever it still works on goes back to the queue.
     gateway.close();

@@ -2,7 +2,7 @@
 //!
 //! Each has a runtime of its own: a connection is worked by one thread from its first request to its last, with what
 //! it calls for its clients. Threads that take each other's tasks would pay for each request with wake-ups, and with
-//! memory that another processor has to be asked for: about as much again as the request itself takes.
+//! memory that another processor has to be asked for.
 
 use std::{io, sync::Arc, thread};
 

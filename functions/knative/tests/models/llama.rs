@@ -14,7 +14,7 @@ use crate::gateway::{Gateway, Heard, read, runs, signal, until};
 const MODEL: &str = "dormouse-tiny";
 /// How many answers llama.cpp gives at once.
 const SLOTS: usize = 4;
-/// By how much a gateway may have grown when a hundred streams are over. 5 MiB were measured: the
+/// By how much a gateway may have grown when a hundred streams are over. 6 MiB were measured: the
 /// allocator keeps what they needed, 55 KiB each in the debug build that is tested, and hands it out
 /// again; it does not grow with further ones.
 const GROWTH: u64 = 10 << 20;
