@@ -68,7 +68,7 @@ pub(crate) struct Job {
 pub(crate) fn work(
     link: &mut Link,
     host: &dyn Host,
-    mut jobs: Vec<Job>,
+    jobs: Vec<Job>,
 ) -> Result<(), (Vec<Job>, Failure)> {
     if jobs.is_empty() {
         return Ok(());
@@ -83,11 +83,13 @@ pub(crate) fn work(
         Err(failure) if failure.is_lock() => return Err((jobs, failure)),
         // One commit may have failed the others of its batch: each gets a transaction of its own.
         Err(_) if jobs.len() > 1 => {
-            for job in jobs.drain(..) {
+            let mut held: Option<(Vec<Job>, Failure)> = None;
+            for job in jobs {
                 if let Err((jobs, failure)) = work(link, host, vec![job]) {
-                    refuse(jobs, &failure);
+                    held.get_or_insert_with(|| (Vec::new(), failure)).0.extend(jobs);
                 }
             }
+            return held.map_or(Ok(()), Err);
         }
         Err(failure) => refuse(jobs, &failure),
     }
