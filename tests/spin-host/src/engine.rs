@@ -21,17 +21,20 @@ pub fn new() -> Result<Engine> {
     Ok(Engine::new(&config)?)
 }
 
-/// The component in `file`, compiled. With a `cache` folder that takes milliseconds from the second
-/// time on.
+/// The component in `file`, compiled. With a `cache` folder that is done once for each state of the file, and the
+/// next time takes no longer for a large component than for a small one: its bytes are not read.
 ///
 /// # Errors
 ///
 /// If the file cannot be read or is no component, or if the folder cannot be written.
 pub fn load(engine: &Engine, file: &Path, cache: Option<&Path>) -> Result<Component> {
-    let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let Some(cache) = cache else { return Ok(Component::new(engine, &bytes)?) };
+    let failed = || format!("cannot read {}", file.display());
+    let Some(cache) = cache else {
+        return Ok(Component::new(engine, fs::read(file).with_context(failed)?)?);
+    };
+    let about = file.metadata().with_context(failed)?;
     let mut key = DefaultHasher::new();
-    bytes.hash(&mut key);
+    (file.canonicalize()?, about.len(), about.modified()?).hash(&mut key);
     engine.precompile_compatibility_hash().hash(&mut key);
     let compiled = cache.join(format!("{:016x}.cwasm", key.finish()));
     if !compiled.exists() {
@@ -40,7 +43,7 @@ pub fn load(engine: &Engine, file: &Path, cache: Option<&Path>) -> Result<Compon
         static ATTEMPT: AtomicU32 = AtomicU32::new(0);
         let attempt = ATTEMPT.fetch_add(1, Ordering::Relaxed);
         let half = compiled.with_extension(format!("{}-{attempt}", std::process::id()));
-        fs::write(&half, engine.precompile_component(&bytes)?)?;
+        fs::write(&half, engine.precompile_component(&fs::read(file).with_context(failed)?)?)?;
         fs::rename(half, &compiled)?;
     }
     #[expect(
