@@ -17,7 +17,7 @@ pub use blobs::{
     MAX_MEDIA_TYPE_BYTES, NewBlob, name_of_segment, segment_of_name, segment_of_tenant,
 };
 pub use host::{Host, Timestamp, hex};
-pub use http_client::{ByteStream, HttpClient, UnixSocket};
+pub use http_client::{ByteStream, EmbeddedModel, HttpClient, UnixSocket};
 pub use model_servers::{Lease, ModelHistory, ModelServer, ModelServers, ServerState};
 pub use queue::{
     Delivery, KEY_MEMORY, MAX_DELAY, MAX_DELIVERIES, MAX_MESSAGE_BYTES, MAX_PULLED,

@@ -28,7 +28,7 @@ pub type ByteStream = BoxStream<'static, Result<Bytes>>;
 #[async_trait]
 pub trait HttpClient: fmt::Debug + Send + Sync {
     /// Sends a request with an absolute URL, `http` or `https`, or, where the implementation says so,
-    /// that of a [`UnixSocket`]; returns when the head has arrived.
+    /// that of a [`UnixSocket`] or an [`EmbeddedModel`]; returns when the head has arrived.
     async fn send(&self, request: Request<Bytes>) -> Result<Response<ByteStream>>;
 }
 
@@ -53,13 +53,49 @@ impl UnixSocket {
 
     /// The socket that `uri` names; `None` if it names none.
     pub fn of(uri: &Uri) -> Option<Self> {
-        let host = uri.host().filter(|_| uri.scheme_str() == Some(Self::SCHEME))?;
-        let (pairs, rest) = host.as_bytes().as_chunks::<2>();
-        let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-        let path: Option<Vec<u8>> = pairs.iter().map(byte).collect();
-        let path = path.filter(|_| rest.is_empty())?;
-        Some(Self { path: String::from_utf8(path).ok()? })
+        hidden(uri, Self::SCHEME).map(|path| Self { path })
     }
+}
+
+/// A model that answers in the gateway's own process, where a server would.
+///
+/// People write `embedded:nano` or `embedded:/models/x.gguf`; as a URL its name stands in hex where the
+/// host does: `embedded://6e616e6f`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmbeddedModel {
+    /// The model that is built in, by its name, or the path of a model's file.
+    pub name: String,
+}
+
+impl EmbeddedModel {
+    /// The scheme of its URLs.
+    pub const SCHEME: &str = "embedded";
+
+    /// The model that `text` names as people do; `None` if it names none.
+    pub fn written(text: &str) -> Option<Self> {
+        let name = text.strip_prefix(Self::SCHEME)?.strip_prefix(':')?.trim();
+        let named = !name.is_empty() && !name.starts_with("//");
+        named.then(|| Self { name: name.to_owned() })
+    }
+
+    /// The base URL of the model, without a slash at its end.
+    pub fn url(&self) -> String {
+        format!("{}://{}", Self::SCHEME, hex(self.name.bytes()))
+    }
+
+    /// The model that `uri` names; `None` if it names none.
+    pub fn of(uri: &Uri) -> Option<Self> {
+        hidden(uri, Self::SCHEME).map(|name| Self { name })
+    }
+}
+
+/// What stands in hex where the host of a URL of this scheme does.
+fn hidden(uri: &Uri, scheme: &str) -> Option<String> {
+    let host = uri.host().filter(|_| uri.scheme_str() == Some(scheme))?;
+    let (pairs, rest) = host.as_bytes().as_chunks::<2>();
+    let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
+    String::from_utf8(bytes.filter(|_| rest.is_empty())?).ok()
 }
 
 #[cfg(test)]
@@ -72,6 +108,20 @@ mod tests {
         let uri: Uri = format!("{}/v1/models?a=b", socket.url()).parse().unwrap();
         assert_eq!(UnixSocket::of(&uri), Some(socket));
         assert_eq!(uri.path(), "/v1/models");
+    }
+
+    #[test]
+    fn a_model_in_process_is_named_by_people_and_by_a_url() {
+        for (text, name) in [("embedded:nano", "nano"), ("embedded:/a b/x.gguf", "/a b/x.gguf")] {
+            let model = EmbeddedModel::written(text).unwrap();
+            assert_eq!(model.name, name);
+            let uri: Uri = format!("{}/chat/completions", model.url()).parse().unwrap();
+            assert_eq!(EmbeddedModel::of(&uri), Some(model));
+            assert_eq!(UnixSocket::of(&uri), None);
+        }
+        for text in ["embedded:", "embedded", "embedded://6e", "http://x", "nano"] {
+            assert_eq!(EmbeddedModel::written(text), None, "{text}");
+        }
     }
 
     #[test]

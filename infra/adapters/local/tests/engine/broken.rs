@@ -1,0 +1,75 @@
+//! Files that are no models: each is refused, with its reason.
+
+use dormouse_core::{Code, Result};
+use dormouse_local::{Engine, Threads};
+use proptest::prelude::*;
+
+use super::{
+    LIMITS,
+    maker::{Format, Maker},
+};
+
+fn load(bytes: &[u8]) -> Result<Engine> {
+    Engine::load(bytes, &Threads::start(1).unwrap(), &LIMITS)
+}
+
+fn refused(maker: &Maker) -> String {
+    let error = load(&maker.bytes()).unwrap_err();
+    assert_eq!(error.code(), Code::UpstreamInvalid);
+    error.message().to_owned()
+}
+
+#[test]
+fn what_is_not_supported_is_named() {
+    let none = Maker::default;
+    for (maker, named) in [
+        (Maker { architecture: "mamba", ..none() }, "`mamba`"),
+        (Maker { pre: "tekken", ..none() }, "`tekken`"),
+        (Maker { more: Some("blk.0.attn_q_norm.weight"), ..none() }, "`blk.0.attn_q_norm.weight`"),
+        (Maker { template: "{% if %}", ..none() }, "chat template"),
+        (Maker { heads: 4, kv_heads: 3, ..none() }, "heads"),
+    ] {
+        let message = refused(&maker);
+        assert!(message.contains(named), "{message}");
+    }
+}
+
+#[test]
+fn a_file_that_is_none_is_refused() {
+    for bytes in [b"".as_slice(), b"GGUF", b"GGML\x03\0\0\0", b"GGUF\x09\0\0\0"] {
+        assert_eq!(load(bytes).unwrap_err().code(), Code::UpstreamInvalid);
+    }
+    let absent = Engine::open("/nowhere/x.gguf".as_ref(), &Threads::start(1).unwrap(), &LIMITS);
+    assert!(absent.unwrap_err().message().contains("/nowhere/x.gguf"));
+}
+
+#[test]
+fn a_file_that_was_cut_off_is_refused_wherever_it_was() {
+    let bytes =
+        Maker { layers: 1, width: 32, heads: 2, kv_heads: 1, feed: 32, ..Maker::default() }.bytes();
+    let ends = (0..600).chain((600..bytes.len()).step_by(997));
+    for end in ends {
+        assert!(load(&bytes[..end]).is_err(), "cut off at {end}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_file_makes_it_panic(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        early in any::<bool>(),
+    ) {
+        let format = Format::Q8_0;
+        let small = Maker { format, layers: 1, width: 32, heads: 2, kv_heads: 1, feed: 32, ..Maker::default() };
+        let mut bytes = small.bytes();
+        // Most of a file is weights, of which any are good.
+        let length = if early { 8000 } else { bytes.len() };
+        for (at, value) in changes {
+            bytes[at.index(length)] = value;
+        }
+        // A model or an error.
+        drop(load(&bytes));
+    }
+}

@@ -1,0 +1,133 @@
+//! The likeliest answer is llama.cpp's, token by token.
+//!
+//! llama.cpp is told to keep keys and values as floats of 32 bits: what it rounds off by default is noise that
+//! a random model turns into other words. What it said is stored in `greedy.json`; `UPDATE_GREEDY=1` asks it
+//! anew. The weights are random, so that nothing but the same sums gives the same tokens.
+
+use std::{env, fs, path::Path};
+
+use dormouse_testkit::process::Process;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::{
+    Told, engine, likeliest,
+    maker::{Format, Maker},
+    told,
+};
+
+const STORED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engine/greedy.json");
+/// How many tokens of an answer are compared.
+const TOKENS: usize = 32;
+const PROMPTS: [&str; 5] = [
+    "<|im_start|>user\nWhat is 17 * 23?<|im_end|>\n<|im_start|>assistant\n",
+    "the mouse of the  mouse,\n\n  and the\tother one's 1234567 ducks.",
+    "Zwölf Boxkämpfer jagen Viktor quer über den großen Sylter Deich \u{1f600}",
+    "<note>fn main() { println!(\"{}\", 0x1F); }\r\n\r\n   </note><note>",
+    "q",
+];
+
+/// What one model said.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Said {
+    model: String,
+    prompt: String,
+    /// The tokens of the prompt.
+    input: Vec<u32>,
+    /// The tokens of the answer.
+    output: Vec<u32>,
+}
+
+/// The models: every way to write weights that is computed without further rounding, and each way to cut
+/// texts.
+fn models() -> Vec<(&'static str, Maker)> {
+    let usual = Maker::default;
+    let wide = Maker { width: 96, heads: 3, kv_heads: 3, feed: 160, layers: 3, ..usual() };
+    vec![
+        ("F32", usual()),
+        ("F16, embedding used again", Maker { format: Format::F16, output: false, ..usual() }),
+        ("Q8_0", Maker { format: Format::Q8_0, ..usual() }),
+        ("Q8_0, as many keys as queries", Maker { format: Format::Q8_0, pre: "gpt-2", ..wide }),
+        ("cut as Llama 3 does", Maker { pre: "llama-bpe", layers: 1, ..usual() }),
+        ("cut as Qwen 2 does", Maker { pre: "qwen2", layers: 1, ..usual() }),
+    ]
+}
+
+#[tokio::test]
+async fn the_likeliest_answer_is_the_stored_one_of_llama_cpp() {
+    if env::var_os("UPDATE_GREEDY").is_some() {
+        let said = said_by_llama_cpp().await;
+        let lines: Vec<_> = said.iter().map(|said| serde_json::to_string(said).unwrap()).collect();
+        fs::write(STORED, format!("[\n{}\n]\n", lines.join(",\n"))).unwrap();
+    }
+    let stored: Vec<Said> = serde_json::from_str(&fs::read_to_string(STORED).unwrap()).unwrap();
+    assert_eq!(stored.len(), models().len() * PROMPTS.len());
+    compare(stored).await;
+}
+
+#[tokio::test]
+async fn the_likeliest_answer_is_that_of_llama_cpp_on_this_machine() {
+    compare(said_by_llama_cpp().await).await;
+}
+
+async fn compare(said: Vec<Said>) {
+    for (name, maker) in models() {
+        let engine = engine(&maker);
+        for theirs in said.iter().filter(|said| said.model == name) {
+            let input = engine.tokens(&theirs.prompt).unwrap();
+            assert_eq!(input, theirs.input, "{name}: {:?}", theirs.prompt);
+            let Told { tokens, .. } =
+                told(engine.answer(likeliest(&theirs.prompt, TOKENS))).await.unwrap();
+            assert_eq!(tokens, theirs.output, "{name}: {:?}", theirs.prompt);
+        }
+    }
+}
+
+async fn said_by_llama_cpp() -> Vec<Said> {
+    let folder = tempfile::tempdir().unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/model/llama");
+    let mut said = Vec::new();
+    for (name, maker) in models() {
+        let file = folder.path().join("model.gguf");
+        fs::write(&file, maker.bytes()).unwrap();
+        let arguments = [file.to_str().unwrap(), "--context", "256", "--exact"];
+        let mut process = Process::start::<&str, &str>(&script, &arguments, []);
+        let address = process.address().await;
+        for prompt in PROMPTS {
+            let tokenize = json!({ "content": prompt, "add_special": true, "parse_special": true });
+            let input = post(&address, "/tokenize", &tokenize).await;
+            let answer = json!({
+                "prompt": prompt,
+                "n_predict": TOKENS,
+                "temperature": 0,
+                "ignore_eos": true,
+                "return_tokens": true,
+            });
+            let output = post(&address, "/completion", &answer).await;
+            let tokens = |value: &Value| serde_json::from_value(value["tokens"].clone()).unwrap();
+            let (model, prompt) = (name.to_owned(), prompt.to_owned());
+            said.push(Said { model, prompt, input: tokens(&input), output: tokens(&output) });
+        }
+    }
+    said
+}
+
+/// Posts to a server that ends the connection with its answer.
+async fn post(address: &str, path: &str, body: &Value) -> Value {
+    let host = address.strip_prefix("http://").unwrap();
+    let body = body.to_string();
+    let length = body.len();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    );
+    let mut stream = TcpStream::connect(host).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
