@@ -87,7 +87,7 @@ settings! {
     agents: Option<CatalogSource>, "agents", "PATH", None,
         "Agents, which `/a1` answers with: a YAML file, a folder of them, or the YAML itself if the value has a line break.";
     upstream: Option<String>, "upstream", "URL", None,
-        "Base URL of a provider, below which its API has its paths. Models pass through by name.";
+        "Base URL of a provider, below which its API has its paths, or a model in process: `embedded:nano`, `embedded:/models/x.gguf`. Models pass through by name.";
     upstream_api: Api, "upstream-api", "API", Some("openai"),
         "Which API the upstream speaks, and where: openai (`https://api.openai.com/v1`, and every compatible server), openai-responses (the same), anthropic (`https://api.anthropic.com/v1`), gemini (`https://generativelanguage.googleapis.com/v1beta`) or ollama (`http://127.0.0.1:11434`).";
     upstream_api_key: Option<Secret>, "upstream-api-key", "KEY", None,
@@ -134,6 +134,12 @@ settings! {
         "How many models may be loaded at once; the least recently used idle one makes room. Unset, as many as fit.";
     models_memory: Option<Size>, "models-memory", "SIZE", None,
         "How much memory loaded models may take together. Unset, no limit.";
+    embedded_threads: Option<u32>, "embedded-threads", "COUNT", None,
+        "On how many threads models in process compute, all requests together. Unset, one for each core.";
+    embedded_context: u32, "embedded-context", "COUNT", Some("8192"),
+        "How many tokens a request to a model in process and its answer may have together; never more than the model can look at.";
+    embedded_cache: Size, "embedded-cache", "SIZE", Some("128MB"),
+        "How much memory each model in process keeps of what it read, for requests that begin alike.";
     model_queue: u32, "model-queue", "COUNT", Some("100"),
         "How many requests may wait for one model; more are answered 429.";
     wake_timeout: Duration, "wake-timeout", "DURATION", Some("60s"),
@@ -288,15 +294,6 @@ impl Settings {
                 "DORMOUSE_SEAL_KEY must have at least 32 characters",
             );
         }
-        if let Some(url) = &self.upstream
-            && !url.starts_with("http://")
-            && !url.starts_with("https://")
-        {
-            return wrong(
-                "DORMOUSE_UPSTREAM",
-                "DORMOUSE_UPSTREAM must begin with http:// or https://",
-            );
-        }
         self.check_counts()?;
         runs::check(&self)?;
         web::check(&self)?;
@@ -310,6 +307,8 @@ impl Settings {
         for (name, count) in [
             ("DORMOUSE_WORKERS", self.workers),
             ("DORMOUSE_MODELS_MAX", self.models_max),
+            ("DORMOUSE_EMBEDDED_THREADS", self.embedded_threads),
+            ("DORMOUSE_EMBEDDED_CONTEXT", Some(self.embedded_context)),
             ("DORMOUSE_MAX_OUTPUT_TOKENS", Some(self.max_output_tokens)),
             ("DORMOUSE_AGENT_STEPS", Some(self.agent_steps)),
             ("DORMOUSE_AGENT_REPETITIONS", Some(self.agent_repetitions)),

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     around::Around,
-    kinds::{Amounts, BaseUrl, Count, HeaderFields, Hidden, ModelName, Name, Time},
+    kinds::{Amounts, Count, HeaderFields, Hidden, ModelName, Name, ProviderPlace, Time},
     logical::{Failure, Strategy},
     mcp::McpEntry,
     model::{Capabilities, Capability},
@@ -64,8 +64,9 @@ object! {
         required name: Name,
         /// The wire format it speaks.
         required api: Api,
-        /// Where it is, up to and including the version: https://api.openai.com/v1.
-        required base_url: BaseUrl,
+        /// Where it is, up to and including the version: https://api.openai.com/v1. Or a model in process,
+        /// which speaks openai: embedded:nano, embedded:/models/x.gguf.
+        required base_url: ProviderPlace,
         /// How it wants its credential. Default: as is usual with the API.
         optional auth: AuthStyle,
         /// What it is shown; without any it is called without.

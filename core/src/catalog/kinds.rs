@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     money::{NanoDollars, Price},
+    ports::EmbeddedModel,
     settings::{self, Headers, Secret},
 };
 
@@ -95,6 +96,25 @@ impl Word for BaseUrl {
 
     fn pattern() -> Option<&'static str> {
         Some(r"^https?://[^@?#\s]+$")
+    }
+}
+
+/// Where a provider is: a URL, or a model in process.
+#[derive(Default)]
+pub(crate) struct ProviderPlace(pub(crate) String);
+
+impl Word for ProviderPlace {
+    const OPEN: bool = false;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match EmbeddedModel::written(text) {
+            Some(model) => Ok(Self(model.url())),
+            None => BaseUrl::parse(text).map(|url| Self(url.0)),
+        }
+    }
+
+    fn pattern() -> Option<&'static str> {
+        Some(r"^(https?://[^@?#\s]+|embedded:[^/].*|embedded:/[^/].*)$")
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Catalog,
-    kinds::{BaseUrl, Hidden},
+    kinds::{Hidden, ProviderPlace},
     model::Place,
     provider::{Credential, CredentialStrategy, Provider},
     read::Word as _,
@@ -40,7 +40,7 @@ impl Catalog {
 fn upstream(settings: &Settings) -> Result<Option<Provider>> {
     let Some(url) = &settings.upstream else { return Ok(None) };
     let wrong = |name: &str, why: String| Error::invalid(name, format!("{name} {why}"));
-    let url = BaseUrl::parse(url).map_err(|why| wrong("DORMOUSE_UPSTREAM", why))?;
+    let url = ProviderPlace::parse(url).map_err(|why| wrong("DORMOUSE_UPSTREAM", why))?;
     let secret = settings.upstream_api_key.as_ref().map(Secret::expose);
     let secret = secret.map(Hidden::parse).transpose();
     let secret = secret.map_err(|why| wrong("DORMOUSE_UPSTREAM_API_KEY", why))?;

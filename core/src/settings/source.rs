@@ -4,7 +4,7 @@ use super::{
     Settings,
     value::{Prices, Secret, Value},
 };
-use crate::{Error, Result, catalog::Api};
+use crate::{Error, Result, catalog::Api, ports::EmbeddedModel};
 
 /// Where a catalog is, or agents are. `Debug` does not show its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,8 +41,19 @@ impl Value for CatalogSource {
     }
 }
 
-/// Refuses what a catalog says better, and which of both would count nobody could tell.
+/// Refuses an upstream that is none, and what a catalog says better, as which of both would count nobody could tell.
 pub(super) fn check(settings: &Settings) -> Result<()> {
+    if let Some(url) = &settings.upstream
+        && !url.starts_with("http://")
+        && !url.starts_with("https://")
+        && EmbeddedModel::written(url).is_none()
+    {
+        const NAME: &str = "DORMOUSE_UPSTREAM";
+        let message = format!(
+            "{NAME} must begin with http:// or https://, or with embedded: for a model in process"
+        );
+        return Err(Error::invalid(NAME, message));
+    }
     if settings.config.is_none() {
         return Ok(());
     }

@@ -5,6 +5,7 @@ use std::io::Write;
 use axum::body::Body;
 use dormouse_core::{
     Code, Error, Result,
+    agent::Mode,
     chat::{Chunk, Delta, Event},
     gateway::Gateway,
     settings::{Secret, Settings},
@@ -19,7 +20,7 @@ use serde_json::json;
 use tower::ServiceExt;
 
 use crate::{
-    discover::{self, discover},
+    discover::{self, choose},
     signals,
 };
 
@@ -28,9 +29,14 @@ pub(crate) async fn ask(mut settings: Settings, question: &str) -> Result<()> {
     settings.log = format!("error,{}", if settings.log == "info" { "" } else { &settings.log });
     dormouse_wiring::start_logging(&settings)?;
     if settings.upstream.is_none() && settings.config.is_none() && settings.models.is_none() {
-        let found = discover(&settings, None).await;
-        let found = found.ok_or_else(|| Error::new(Code::UpstreamUnreachable, discover::ADVICE))?;
-        settings.upstream = Some(found.url);
+        let line = choose(&mut settings, None).await;
+        let line = line.ok_or_else(|| Error::new(Code::UpstreamUnreachable, discover::ADVICE))?;
+        if settings.upstream.as_deref() == dormouse_wiring::built_in_model() {
+            note(&line)?;
+            // What it was made for: to act in words, with the gateway's tools, until it is done.
+            settings.emulate_tools = true;
+            settings.mode = Mode::Loop;
+        }
     }
     // The question goes the way of every other: with a key, a hold and a receipt.
     let key = dormouse_wiring::random_secret();
@@ -107,6 +113,13 @@ fn show(chunks: Vec<Chunk>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Says something that is no part of the answer.
+fn note(line: &str) -> Result<()> {
+    writeln!(std::io::stderr(), "{line}").map_err(|error| {
+        Error::new(Code::Internal, "cannot write to standard error").caused_by(error)
+    })
 }
 
 fn write(text: &str) -> Result<()> {

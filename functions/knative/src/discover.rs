@@ -28,17 +28,36 @@ Start one, for example
 and run dormouse again, or name one that runs elsewhere:
     dormouse serve --upstream http://HOST:PORT/v1";
 
+/// Who answers where the settings name nobody: a model server that runs here, else the model in the box.
+/// Returns a line that says who, or `None` if there is nobody.
+pub(crate) async fn choose(settings: &mut Settings, own: Option<u16>) -> Option<String> {
+    if let Some(found) = discover(settings, own).await {
+        let line = format!("Upstream: found {} at {}", found.name, found.url);
+        settings.upstream = Some(found.url);
+        return Some(line);
+    }
+    let model = dormouse_wiring::built_in_model()?;
+    settings.upstream = Some(model.to_owned());
+    Some(format!("Upstream: {model}, {IN_THE_BOX}"))
+}
+
+/// What is said of the model in the box, in one line.
+const IN_THE_BOX: &str = "the small model in the box, as no model server was found: it shows how things \
+    work and knows little. For a real one run `llama-server -m model.gguf --port 8081`, `ollama serve`, or \
+    BitNet's `python run_inference_server.py -m model.gguf --port 8081`, and dormouse again, or name one: \
+    `--upstream http://HOST:PORT/v1`";
+
 /// A model server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
+struct Found {
     /// What usually runs there.
-    pub(crate) name: &'static str,
+    name: &'static str,
     /// Its base URL.
-    pub(crate) url: String,
+    url: String,
 }
 
 /// Looks at the usual ports, except our `own`. The first in the list wins.
-pub(crate) async fn discover(settings: &Settings, own: Option<u16>) -> Option<Found> {
+async fn discover(settings: &Settings, own: Option<u16>) -> Option<Found> {
     let http: Arc<dyn HttpClient> = Arc::new(dormouse_wiring::direct_client(settings));
     let candidates = USUAL.iter().filter(|(port, _)| Some(*port) != own);
     let looks = candidates.map(|(port, name)| look(Arc::clone(&http), *port, name));

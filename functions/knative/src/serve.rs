@@ -11,7 +11,7 @@ use tokio::{net::TcpListener, sync::oneshot};
 
 use crate::{
     connections::{self, HEAD_WITHIN},
-    discover::{self, discover},
+    discover::{self, choose},
     first_key::AdminKey,
     signals,
     threads::Threads,
@@ -86,14 +86,8 @@ async fn upstream(settings: &mut Settings) -> String {
     if settings.models.is_some() {
         return "Upstream: none, only the models of this machine".to_owned();
     }
-    match discover(settings, port(&settings.listen)).await {
-        Some(found) => {
-            let line = format!("Upstream: found {} at {}", found.name, found.url);
-            settings.upstream = Some(found.url);
-            line
-        }
-        None => discover::ADVICE.to_owned(),
-    }
+    let own = port(&settings.listen);
+    choose(settings, own).await.unwrap_or_else(|| discover::ADVICE.to_owned())
 }
 
 /// The port on which this gateway listens itself.

@@ -9,6 +9,7 @@ mod catalog;
 mod logging;
 mod machine;
 mod models;
+mod outside;
 mod sandbox;
 mod store;
 
@@ -31,6 +32,7 @@ pub use catalog::catalog;
 pub use logging::start_logging;
 pub use machine::Machine;
 use models::Models;
+pub use outside::built_in_model;
 pub use sandbox::{SandboxHere, sandbox_exec};
 
 /// How many requests each core may run at once, if no setting says otherwise.
@@ -73,7 +75,7 @@ fn build(
     settings.workers = settings.workers.or_else(|| Some(cores().saturating_mul(WORKERS_PER_CORE)));
     let records = store::open(&settings, Arc::clone(&host))?;
     let blobs = blobs::open(&settings, &host)?;
-    let http: Arc<dyn HttpClient> = Arc::new(http_client(&settings));
+    let http: Arc<dyn HttpClient> = Arc::new(outside::outside(&settings));
     let web = GuardedClient::new(settings.upstream_connect_timeout);
     let plugins = settings.tools_dir.as_ref().map(Plugins::new);
     let plugins = plugins.into_iter().map(|it| Arc::new(it) as Arc<dyn Toolbox>);
