@@ -1,0 +1,74 @@
+"""What each update of the weights is made from: some conversations of every length.
+
+An update is a pure function of the seed and its number, so training goes on after a break with the text that
+it would have had, and nothing but the number is kept.
+"""
+
+from dataclasses import dataclass
+from random import Random
+
+import numpy
+
+from .chat import END, Message, opening
+from .data import mix
+from .vocabulary import Vocabulary
+
+# So many conversations of at most so many tokens, and every how many updates. Lengths are few, since each is
+# compiled by itself.
+ROWS = {128: (4, 1), 192: (3, 1), 256: (2, 1), 384: (1, 1), 512: (1, 2), 1024: (1, 6)}
+# At first there is nothing but copying: what all the rest is built on is then learnt in minutes.
+COPYING_ROWS = {64: (10, 1), 128: (6, 1)}
+# How much text counts that the model does not write itself.
+OTHERS_WEIGHT = 0.03
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of tokens, and how much it counts that each is foretold."""
+
+    tokens: numpy.ndarray
+    weights: numpy.ndarray
+
+
+def lengths(number: int, copying: bool) -> list[int]:
+    """The lengths of the batches that an update is made from, the largest first."""
+    rows = COPYING_ROWS if copying else ROWS
+    return sorted((length for length, (_, every) in rows.items() if number % every == 0), reverse=True)
+
+
+def batch(vocabulary: Vocabulary, seed: int, number: int, length: int, copying: bool) -> Batch:
+    """The batch of this length for an update."""
+    random = Random(f"{seed}/{number}/{length}")
+    known = COPYING_ROWS if copying else ROWS
+    count = known[length][0]
+    shorter = max((other for other in known if other < length), default=0)
+    rows: list[tuple[list[int], list[float]]] = []
+    while len(rows) < count:
+        told = mix.conversation(random, "copying" if copying else None).messages
+        # A token has less than six bytes on average, and a byte makes at most one.
+        if sum(len(message.text) for message in told) > shorter / 2:
+            tokens, weights = encoded(vocabulary, told)
+            if shorter < len(tokens) - 1 <= length:
+                rows.append((tokens, weights))
+    return _filled(rows, length)
+
+
+def encoded(vocabulary: Vocabulary, messages: list[Message]) -> tuple[list[int], list[float]]:
+    """The tokens of a conversation, and what each counts."""
+    tokens: list[int] = []
+    weights: list[float] = []
+    for message in messages:
+        head, text = vocabulary.encode(opening(message.role)), vocabulary.encode(message.text + END)
+        own = 1.0 if message.role == "assistant" else OTHERS_WEIGHT
+        tokens += [*head, *text, *vocabulary.encode("\n")]
+        weights += [*(0.0 for _ in head), *(own for _ in text), 0.0]
+    return tokens, weights
+
+
+def _filled(rows: list[tuple[list[int], list[float]]], length: int) -> Batch:
+    tokens = numpy.zeros((len(rows), length + 1), numpy.int32)
+    weights = numpy.zeros((len(rows), length + 1), numpy.float32)
+    for at, (ids, counted) in enumerate(rows):
+        tokens[at, : len(ids)] = ids
+        weights[at, : len(ids)] = counted
+    return Batch(tokens, weights)

@@ -1,0 +1,230 @@
+"""The other tools: those of the gateway, and tools that nobody has seen before, which are read by their names."""
+
+import json
+from random import Random
+
+from . import strings
+from .steps import Call, Hands, Step, Tool, chance, did, failed
+
+_NOUNS = """price weather stock status balance address owner score temperature level ticket order invoice message booking
+    account customer contact event meeting report alarm light door room device sensor task note reminder playlist song
+    recipe product parcel train flight ticker timer volume brightness channel rating forecast schedule distance""".split()
+_ONE = [
+    "city",
+    "name",
+    "id",
+    "key",
+    "query",
+    "item",
+    "symbol",
+    "user",
+    "code",
+    "target",
+    "place",
+    "number",
+    "title",
+    "subject",
+]
+_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+
+
+def noun(random: Random) -> str:
+    """What a foreign tool is about."""
+    return random.choice(_NOUNS) if chance(random, 55) else strings.plain(random)
+
+
+def foreign(random: Random) -> Tool:
+    """A tool that does something with something."""
+    thing, one = noun(random), random.choice(_ONE)
+    kind = random.randrange(7)
+    name, parameters = [
+        (f"get_{thing}", (one,)),
+        (f"{thing}_lookup", (one,)),
+        (f"search_{thing}", ("query", *(["limit?: integer"] if chance(random, 40) else []))),
+        (f"send_{thing}", ("to", "text")),
+        (f"set_{thing}", (one, random.choice(["value", "level: integer"]))),
+        (f"delete_{thing}", (one,)),
+        (f"list_{thing}", ()),
+    ][kind]
+    return Tool(name, f"{name.split('_')[0].capitalize()}s a {thing}.", parameters)
+
+
+def use(random: Random, hands: Hands) -> list[Step]:
+    """Uses one of the foreign tools that are offered; or one is asked for that is not."""
+    offered = [tool for tool in hands.tools if tool.about.endswith("s a " + _thing(tool) + ".")]
+    if offered and not chance(random, 12):
+        tool = random.choice(offered)
+    else:
+        tool = foreign(random)
+        while hands.has(tool.name) or any(_thing(it) == _thing(tool) for it in offered):
+            tool = foreign(random)
+    asked, arguments, printed, answer = _asked(random, tool)
+    call = Call(tool.name, arguments) if hands.has(tool.name) else None
+    if call and chance(random, 6):
+        why = random.choice(
+            [
+                "not found",
+                "the service is not available",
+                "timeout after 30 s",
+                "access denied",
+                "unknown " + _thing(tool),
+            ]
+        )
+        return failed(hands, asked, call, why)
+    return did(hands, asked, call, printed, answer)
+
+
+def _thing(tool: Tool) -> str:
+    first, _, last = tool.name.partition("_")
+    return first if last == "lookup" else last
+
+
+def _asked(random: Random, tool: Tool) -> tuple[str, dict, str, str]:
+    thing, verb, of = _thing(tool), tool.name.split("_")[0], strings.value(random)
+    names = [it.split(":")[0] for it in tool.parameters]
+    if verb in ("get", thing):
+        asked = random.choice(
+            ["What is the {t} of {v}?", "Get the {t} of {v}.", "{t} for {v}?", "Look up the {t} of {v}.", "Tell me the {t} for {v}.",
+             "Which {t} does {v} have?", "What's the {t} for {v}?"]
+        )  # fmt: skip
+        given = strings.value(random)
+        printed, answer = _given(random, thing, given), f"The {thing} of {of} is {given}."
+        return asked.format(t=thing, v=of), {names[0]: of}, printed, answer
+    if verb == "search":
+        asked = random.choice(
+            ["Search the {t}s for {v}.", "Find {t}s with {v}.", "search {t} {v}", "Look for {v} in the {t}s."]
+        )
+        printed = "\n".join(strings.phrase(random, 1, 4) for _ in range(random.randint(1, 3)))
+        return asked.format(t=thing, v=of), {"query": of}, printed, f"I found:\n{printed}"
+    if verb == "send":
+        who, text = strings.name(random), strings.phrase(random, 1, 5)
+        asked = random.choice(
+            ["Send a {t} to {w} that says {x}", "Send {w} the {t} {x}", 'Send the {t} "{x}" to {w}.']
+        )
+        return (
+            asked.format(t=thing, w=who, x=text),
+            {"to": who, "text": text},
+            "ok",
+            f"I have sent the {thing} to {who}.",
+        )
+    if verb == "set":
+        whole = "level: integer" in tool.parameters
+        level: object = strings.number(random, 3) if whole else strings.value(random)
+        asked = random.choice(
+            ["Set the {t} of {v} to {x}.", "Change the {t} of {v} to {x}.", "set {t} {v} to {x}"]
+        )
+        return (
+            asked.format(t=thing, v=of, x=level),
+            {names[0]: of, names[1]: level},
+            "ok",
+            f"The {thing} of {of} is now {level}.",
+        )
+    if verb == "delete":
+        asked = random.choice(["Delete the {t} {v}.", "Remove {t} {v}.", "delete {t} {v}"])
+        return (
+            asked.format(t=thing, v=of),
+            {names[0]: of},
+            random.choice(["ok", "deleted", "done"]),
+            f"I have deleted the {thing} {of}.",
+        )
+    printed = "\n".join(strings.phrase(random, 1, 3) for _ in range(random.randint(1, 4)))
+    asked = random.choice(["List the {t}s.", "Which {t}s are there?", "Show me all {t}s.", "list {t}s"])
+    return asked.format(t=thing), {}, printed, f"There are:\n{printed}"
+
+
+def _given(random: Random, thing: str, given: str) -> str:
+    kind = random.randrange(4)
+    if kind == 0:
+        return given
+    if kind == 1:
+        return json.dumps({thing: given})
+    if kind == 2:
+        return f"{thing}: {given}"
+    fields = [(strings.plain(random), strings.value(random)), (thing, given)]
+    random.shuffle(fields)
+    return json.dumps(dict(fields))
+
+
+def clock(random: Random, hands: Hands) -> list[Step]:
+    """What time and which day it is."""
+    hour, day, weekday = (
+        f"{random.randrange(24):02}:{random.randrange(60):02}",
+        strings.date(random),
+        random.choice(_DAYS),
+    )
+    timed = chance(random, 50)
+    asked = random.choice(
+        ["What time is it?", "what time is it", "What is the time?", "Tell me the time.", "time?", "How late is it?", "Current time?"]
+        if timed
+        else ["What day is it?", "What is the date?", "What day is it today?", "Which day is today?", "today?", "What is today's date?",
+              "What weekday is it?"]
+    )  # fmt: skip
+    if hands.has("current_time"):
+        fields = [("time", f"{day}T{hour}:{random.randrange(60):02}.{random.randrange(1000):03}Z"), ("weekday", weekday),
+                  ("unix_seconds", random.randrange(10**9, 2 * 10**9))]  # fmt: skip
+        printed = json.dumps(dict(sorted(fields) if chance(random, 70) else fields), separators=(",", ":"))
+        answer = f"It is {hour} UTC." if timed else f"It is {weekday}, {day}."
+        return did(hands, asked, Call("current_time", {}), printed, answer)
+    if timed:
+        call = hands.run("date +%H:%M", "import datetime; print(datetime.datetime.now().strftime('%H:%M'))")
+        return did(hands, asked, call, hour, f"It is {hour}.")
+    call = hands.run("date '+%A, %F'", "import datetime; print(datetime.datetime.now().strftime('%A, %F'))")
+    return did(hands, asked, call, f"{weekday}, {day}", f"It is {weekday}, {day}.")
+
+
+def memory(random: Random, hands: Hands) -> list[Step]:
+    """Keeps a note, reads one, finds some."""
+    key, text = (
+        random.choice([strings.plain(random), noun(random), f"{noun(random)} of {strings.plain(random)}"]),
+        strings.value(random),
+    )
+    kind = random.randrange(3)
+    if kind == 0:
+        asked = random.choice(
+            [
+                "Remember that my {k} is {v}.",
+                "Remember: {k} is {v}.",
+                "Keep a note: {k} is {v}.",
+                "Note that the {k} is {v}.",
+            ]
+        )
+        call = Call("memory_put", {"key": key, "text": text}) if hands.has("memory_put") else None
+        return did(hands, asked.format(k=key, v=text), call, "kept", f"I will remember that {key} is {text}.")
+    if kind == 1:
+        asked = random.choice(
+            [
+                "What did I tell you about {k}?",
+                "What do you remember about {k}?",
+                "Read your note about {k}.",
+                "Recall {k}.",
+            ]
+        )
+        call = Call("memory_get", {"key": key}) if hands.has("memory_get") else None
+        return did(hands, asked.format(k=key), call, text, f"My note about {key} says: {text}")
+    asked = random.choice(["Search your notes for {k}.", "Which notes have {k}?", "Find notes about {k}."])
+    call = Call("memory_search", {"query": key}) if hands.has("memory_search") else None
+    printed = "\n".join(
+        f"{strings.plain(random)}: {strings.value(random)}" for _ in range(random.randint(1, 3))
+    )
+    return did(hands, asked.format(k=key), call, printed, f"I found:\n{printed}")
+
+
+def web(random: Random, hands: Hands) -> list[Step]:
+    """Searches the web, or reads a page."""
+    if chance(random, 50):
+        query = strings.phrase(random, 1, 4)
+        asked = random.choice(
+            ["Search the web for {}.", "Google {}", "Look up {} on the web.", "web search: {}"]
+        )
+        call = Call("web_search", {"query": query}) if hands.has("web_search") else None
+        printed = "\n".join(f"{n}. {strings.phrase(random, 2, 5)}" for n in range(1, random.randint(2, 4)))
+        return did(hands, asked.format(query), call, printed, f"I found:\n{printed}")
+    url = f"https://{random.choice(['', 'www.'])}{strings.plain(random)}.{random.choice(['com', 'org', 'net', 'example', 'io'])}"
+    url += random.choice(["", f"/{strings.plain(random)}", f"/{strings.file(random)}"])
+    asked = random.choice(["Fetch {}", "Read {}", "What does {} say?", "Open {}", "Get the page {}"])
+    call = Call("web_fetch", {"url": url}) if hands.has("web_fetch") else None
+    printed = strings.sentence(random)
+    return did(hands, asked.format(url), call, printed, f"{url} says:\n{printed}")
+
+
+SKILLS = {use: 5, clock: 2, memory: 2, web: 1}
