@@ -139,7 +139,7 @@ def _expression(random: Random) -> tuple[str, str]:
     space = random.choice(["", " ", " "])
     shown = str(terms[0])
     expression = str(terms[0])
-    written = {sign: random.choice(_SIGNS[sign]) for sign in set(signs)}
+    written = {sign: random.choice(_SIGNS[sign]) for sign in dict.fromkeys(signs)}
     for sign, term in zip(signs, terms[1:]):
         gap = " " if written[sign].isalpha() or " " in written[sign] else space
         shown += f"{gap}{written[sign]}{gap}{term}"

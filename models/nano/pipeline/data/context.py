@@ -9,19 +9,24 @@ _ATTRIBUTES = """port owner password color city version limit price timeout regi
     height weight language author editor budget deadline currency phone email rate speed length model key host user
     temperature birthday score population license""".split()
 _FACTS = [
-    "The {a} of {e} is {v}.", "{e} has the {a} {v}.", "For {e}, the {a} is {v}.", "The {a} of {e} was set to {v}.",
-    "{e}: {a} {v}.", "It is known that the {a} of {e} is {v}.", "{e} uses the {a} {v}.", "As for {e}, its {a} is {v}.",
+    "The {a} of {e} is {v}.", "{e} has the {a} {v}.", "For {e}, the {a} is {v}.",
+    "The {a} of {e} was set to {v}.",
+    "{e}: {a} {v}.", "It is known that the {a} of {e} is {v}.", "{e} uses the {a} {v}.",
+    "As for {e}, its {a} is {v}.",
 ]  # fmt: skip
 _QUESTIONS = [
     "What is the {a} of {e}?", "Which {a} does {e} have?", "Tell me the {a} of {e}.", "{e}: what is the {a}?",
     "What {a} does {e} have?", "I need the {a} of {e}.", "{a} of {e}?", "Do you know the {a} of {e}?",
 ]  # fmt: skip
-_HEADS = ["Context:\n{c}\n\nQuestion: {q}", "{c}\n\n{q}", "Passages:\n{c}\n\n{q}", "Use these passages:\n{c}\n\n{q}",
-          "{q}\n\nContext:\n{c}", "Sources:\n{c}\n\nQuestion: {q}", "<context>\n{c}\n</context>\n\n{q}"]  # fmt: skip
+_HEADS = ["Context:\n{c}\n\nQuestion: {q}", "{c}\n\n{q}", "Passages:\n{c}\n\n{q}",
+"Use these passages:\n{c}\n\n{q}",
+          "{q}\n\nContext:\n{c}", "Sources:\n{c}\n\nQuestion: {q}",
+          "<context>\n{c}\n</context>\n\n{q}"]  # fmt: skip
 UNKNOWN = "The passages do not say that."
 SYSTEMS = [
     "Answer only from the context.", "Answer from the given passages and cite them by number.",
-    "Use only the numbered passages. Cite the passage that you use as [1]. If they do not say it, say so.", "",
+    "Use only the numbered passages. Cite the passage that you use as [1]. If they do not say it, say so.",
+    "",
     "You answer questions about documents. Name the passage that says it.",
 ]  # fmt: skip
 
@@ -82,7 +87,8 @@ _TOPICS = {
     "job": ("works as {}", "worked as {} until {year}",
             "As what does {} work now? Answer with the words of the text, article included."),
     "instrument": ("plays the {}", "played the {} until {year}", "Which instrument does {} play now?"),
-    "colour": ("drives a {} car", "drove a {} car until {year}", "Which colour does the car have that {} drives now?"),
+    "colour": ("drives a {} car", "drove a {} car until {year}",
+    "Which colour does the car have that {} drives now?"),
     "pet": ("has a {}", "had a {} until {year}", "Which animal does {} have now?"),
     "team": ("is on the {} team", "was on the {} team until {year}", "On which team is {} now?"),
 }  # fmt: skip

@@ -12,9 +12,11 @@ def listing(random: Random, hands: Hands) -> list[Step]:
     names = [strings.file(random) for _ in range(random.randint(1, 6))]
     where = strings.folder(random) if chance(random, 40) else None
     asked = random.choice(
-        ["What files are in {}?", "List the files in {}.", "list {}", "ls {}", "Show me what is in {}.", "Which files does {} have?"]
+        ["What files are in {}?", "List the files in {}.", "list {}", "ls {}", "Show me what is in {}.",
+         "Which files does {} have?"]
         if where
-        else ["List the files.", "list files", "What files are here?", "ls", "Show me the files.", "Which files are there?",
+        else ["List the files.", "list files", "What files are here?", "ls", "Show me the files.",
+        "Which files are there?",
               "What is in the current directory?", "What files do I have?", "List all files here."]
     )  # fmt: skip
     asked = asked.format(where)
@@ -36,7 +38,8 @@ def reading(random: Random, hands: Hands) -> list[Step]:
     """What a file says."""
     name = strings.path(random)
     asked = random.choice(
-        ["Show {}.", "Read {}.", "read the file {}", "What does {} say?", "cat {}", "Print the file {}.", "What is in {}?",
+        ["Show {}.", "Read {}.", "read the file {}", "What does {} say?", "cat {}", "Print the file {}.",
+         "What is in {}?",
          "Open {} and tell me what it says.", "Show me the content of {}.", "Please read {}"]
     ).format(name)  # fmt: skip
     call = _read(hands, name)
@@ -56,8 +59,10 @@ def setting(random: Random, hands: Hands) -> list[Step]:
     at = random.randrange(len(keys))
     printed = "\n".join(f"{key}{sign}{value}" for key, value in zip(keys, values))
     asked = random.choice(
-        ["What is the {key} in {name}?", "Which {key} does {name} have?", "Read {name} and tell me the {key}.",
-         "Look up {key} in {name}.", "{name} has a value for {key}. What is it?", "What does {name} say about {key}?"]
+        ["What is the {key} in {name}?", "Which {key} does {name} have?",
+         "Read {name} and tell me the {key}.",
+         "Look up {key} in {name}.", "{name} has a value for {key}. What is it?",
+         "What does {name} say about {key}?"]
     )  # fmt: skip
     asked = asked.format(key=keys[at], name=name)
     call = _read(hands, name)
@@ -98,7 +103,8 @@ def some_lines(random: Random, hands: Hands) -> list[Step]:
          f"print(*open({name!r}).read().split('\\n')[:{count}], sep='\\n')"),
         (f"Show the last {count} lines of {name}.", f"tail -n {count} {name}",
          f"print(*open({name!r}).read().split('\\n')[-{count}:], sep='\\n')"),
-        (random.choice([f"Find {wanted} in {name}.", f"Which lines of {name} contain {wanted}?", f"grep {wanted} in {name}"]),
+        (random.choice([f"Find {wanted} in {name}.", f"Which lines of {name} contain {wanted}?",
+        f"grep {wanted} in {name}"]),
          f"grep -n '{wanted}' {name}", None),
         (random.choice([f"Sort the lines of {name}.", f"sort {name}"]), f"sort {name}",
          f"print(*sorted(open({name!r}).read().split('\\n')), sep='\\n')"),
@@ -145,7 +151,8 @@ def writing(random: Random, hands: Hands) -> list[Step]:
     """Writes a file."""
     name, text = strings.path(random), strings.phrase(random, 1, 6)
     asked = random.choice(
-        ["Write {text} to {name}.", "Save {text} in {name}.", "Create {name} with the text {text}", "Put \"{text}\" into {name}.",
+        ["Write {text} to {name}.", "Save {text} in {name}.", "Create {name} with the text {text}",
+         "Put \"{text}\" into {name}.",
          "Make a file {name} that says {text}", "write '{text}' to the file {name}"]
     ).format(text=text, name=name)  # fmt: skip
     if hands.has("write_file"):
@@ -166,7 +173,8 @@ def moving(random: Random, hands: Hands) -> list[Step]:
         [
             (f"Delete {name}.", f"rm {name}", f"import os; os.remove({name!r})", f"I have deleted {name}."),
             (f"remove {name}", f"rm {name}", f"import os; os.remove({name!r})", f"I have deleted {name}."),
-            (f"Copy {name} to {other}.", f"cp {name} {other}", f"import shutil; shutil.copy({name!r}, {other!r})",
+            (f"Copy {name} to {other}.", f"cp {name} {other}",
+            f"import shutil; shutil.copy({name!r}, {other!r})",
              f"I have copied {name} to {other}."),
             (f"Rename {name} to {other}.", f"mv {name} {other}", f"import os; os.rename({name!r}, {other!r})",
              f"I have renamed {name} to {other}."),

@@ -84,7 +84,8 @@ def _asked(random: Random, tool: Tool) -> tuple[str, dict, str, str]:
     names = [it.split(":")[0] for it in tool.parameters]
     if verb in ("get", thing):
         asked = random.choice(
-            ["What is the {t} of {v}?", "Get the {t} of {v}.", "{t} for {v}?", "Look up the {t} of {v}.", "Tell me the {t} for {v}.",
+            ["What is the {t} of {v}?", "Get the {t} of {v}.", "{t} for {v}?", "Look up the {t} of {v}.",
+             "Tell me the {t} for {v}.",
              "Which {t} does {v} have?", "What's the {t} for {v}?"]
         )  # fmt: skip
         given = strings.value(random)
@@ -154,13 +155,16 @@ def clock(random: Random, hands: Hands) -> list[Step]:
     )
     timed = chance(random, 50)
     asked = random.choice(
-        ["What time is it?", "what time is it", "What is the time?", "Tell me the time.", "time?", "How late is it?", "Current time?"]
+        ["What time is it?", "what time is it", "What is the time?", "Tell me the time.", "time?",
+         "How late is it?", "Current time?"]
         if timed
-        else ["What day is it?", "What is the date?", "What day is it today?", "Which day is today?", "today?", "What is today's date?",
+        else ["What day is it?", "What is the date?", "What day is it today?", "Which day is today?",
+        "today?", "What is today's date?",
               "What weekday is it?"]
     )  # fmt: skip
     if hands.has("current_time"):
-        fields = [("time", f"{day}T{hour}:{random.randrange(60):02}.{random.randrange(1000):03}Z"), ("weekday", weekday),
+        fields = [("time", f"{day}T{hour}:{random.randrange(60):02}.{random.randrange(1000):03}Z"),
+        ("weekday", weekday),
                   ("unix_seconds", random.randrange(10**9, 2 * 10**9))]  # fmt: skip
         printed = json.dumps(dict(sorted(fields) if chance(random, 70) else fields), separators=(",", ":"))
         answer = f"It is {hour} UTC." if timed else f"It is {weekday}, {day}."

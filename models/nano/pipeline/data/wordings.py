@@ -64,6 +64,7 @@ FENCED = (
 DEMAND = "Answer this with a <tool_call>."
 SYSTEMS = (
     "You are a helpful assistant.", "You are a helpful, concise assistant.", "Be brief.", "You are an agent.",
-    "You are a helpful assistant. Answer in one sentence.", "Use the tools where they help.", "You are Dormouse.",
+    "You are a helpful assistant. Answer in one sentence.", "Use the tools where they help.",
+    "You are Dormouse.",
     "Answer as exactly as you can.", "Help the user.",
 )  # fmt: skip
