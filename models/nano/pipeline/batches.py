@@ -13,11 +13,25 @@ from .chat import END, Message, opening
 from .data import mix
 from .vocabulary import Vocabulary
 
-# So many conversations of at most so many tokens, and every how many updates. Lengths are few, since each is
-# compiled by itself.
-ROWS = {128: (4, 1), 192: (3, 1), 256: (2, 1), 384: (1, 1), 512: (1, 2), 1024: (1, 6)}
-# At first there is nothing but copying: what all the rest is built on is then learnt in minutes.
-COPYING_ROWS = {64: (10, 1), 128: (6, 1)}
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training: until which update, from conversations of which family (`None`: of all), and how
+    many of at most so many tokens, and every how many updates. Lengths are few, since each is compiled by
+    itself."""
+
+    until: int | None
+    family: str | None
+    rows: dict[int, tuple[int, int]]
+
+
+# At first there is nothing but copying: what all the rest is built on is then learnt in minutes. Then come short
+# conversations, of which the model's own words are the larger part, and at last all of them.
+STAGES = (
+    Stage(700, "copying", {64: (10, 1), 128: (6, 1)}),
+    Stage(3000, None, {128: (5, 1), 192: (4, 1), 256: (2, 1)}),
+    Stage(None, None, {128: (4, 1), 192: (3, 1), 256: (2, 1), 384: (1, 1), 512: (1, 2), 1024: (1, 6)}),
+)
 # How much text counts that the model does not write itself.
 OTHERS_WEIGHT = 0.03
 
@@ -30,21 +44,26 @@ class Batch:
     weights: numpy.ndarray
 
 
-def lengths(number: int, copying: bool) -> list[int]:
+def stage(number: int) -> Stage:
+    """The stage of an update."""
+    return next(it for it in STAGES if it.until is None or number < it.until)
+
+
+def lengths(number: int) -> list[int]:
     """The lengths of the batches that an update is made from, the largest first."""
-    rows = COPYING_ROWS if copying else ROWS
+    rows = stage(number).rows
     return sorted((length for length, (_, every) in rows.items() if number % every == 0), reverse=True)
 
 
-def batch(vocabulary: Vocabulary, seed: int, number: int, length: int, copying: bool) -> Batch:
+def batch(vocabulary: Vocabulary, seed: int, number: int, length: int) -> Batch:
     """The batch of this length for an update."""
     random = Random(f"{seed}/{number}/{length}")
-    known = COPYING_ROWS if copying else ROWS
-    count = known[length][0]
-    shorter = max((other for other in known if other < length), default=0)
+    its = stage(number)
+    count, _ = its.rows[length]
+    shorter = max((other for other in its.rows if other < length), default=0)
     rows: list[tuple[list[int], list[float]]] = []
     while len(rows) < count:
-        told = mix.conversation(random, "copying" if copying else None).messages
+        told = mix.conversation(random, its.family).messages
         # A token has less than six bytes on average, and a byte makes at most one.
         if sum(len(message.text) for message in told) > shorter / 2:
             tokens, weights = encoded(vocabulary, told)

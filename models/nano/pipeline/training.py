@@ -33,7 +33,6 @@ class Plan:
 
     seed: int = 1
     updates: int = 16000
-    copying_updates: int = 1000
     matrix_rate: float = 0.015
     rate: float = 0.002
 
@@ -52,7 +51,7 @@ def train(plan: Plan, shape: Shape, folder: Path, pause: Path | None) -> None:
         while number < plan.updates:
             while pause is not None and pause.exists():
                 time.sleep(2)
-            told = workers.gradients(state["weights"], number, number < plan.copying_updates)
+            told = workers.gradients(state["weights"], number)
             state = apply(state, [it.gradients for it in told], [it.sums[0] for it in told])
             number += 1
             heard.append(numpy.sum([it.sums for it in told], 0))

@@ -60,9 +60,9 @@ class Workers:
         for process in self._processes:
             process.join()
 
-    def gradients(self, weights: dict, number: int, copying: bool) -> list[Told]:
+    def gradients(self, weights: dict, number: int) -> list[Told]:
         """What each batch of an update gives, in the order of the batches."""
-        todo = batches.lengths(number, copying)
+        todo = batches.lengths(number)
         sent = jax.tree.map(numpy.asarray, weights)
         for connection in self._open:
             connection.send(sent)
@@ -74,7 +74,7 @@ class Workers:
             while free and waiting:
                 at, length = waiting.pop(0)
                 connection = free.pop()
-                connection.send((number, length, copying))
+                connection.send((number, length))
                 given[connection] = at
             for connection in wait(list(given)):
                 told[given.pop(connection)] = connection.recv()
@@ -94,9 +94,9 @@ def _work(asked: Connection, shape: Shape, seed: int) -> None:
         if isinstance(message, dict):
             weights = message
             continue
-        number, length, copying = message
+        number, length = message
         began = time.process_time()
-        batch = batches.batch(vocabulary, seed, number, length, copying)
+        batch = batches.batch(vocabulary, seed, number, length)
         gradients, sums = jax.tree.map(numpy.asarray, gradient(weights, batch.tokens, batch.weights))
         asked.send(Told(gradients, sums, time.process_time() - began))
 

@@ -30,7 +30,9 @@ _FORMATS = [
 
 def one(random: Random, hands: Hands) -> list[Step]:
     """An expression, in any of the ways in which people write one."""
-    shown, expression = _expression(random)
+    # A shell knows whole numbers alone.
+    broken = chance(random, 8) and (hands.has("calculator") or hands.has("python"))
+    shown, expression = _decimal(random) if broken else _expression(random)
     return _asked(random, hands, random.choice(_ASKED).format(shown), expression)
 
 
@@ -112,7 +114,7 @@ def _divided_by_zero(hands: Hands, text: str, call: Call | None) -> list[Step]:
 
 def _shown(random: Random, expression: str) -> str:
     """The value, as a tool prints it."""
-    exact = eval(re.sub(r"\d+", r"Fraction(\g<0>)", expression), {"Fraction": Fraction})
+    exact = eval(re.sub(r"[\d.]+", r"Fraction('\g<0>')", expression), {"Fraction": Fraction})
     if exact.denominator == 1:
         return str(exact.numerator)
     return str(round(float(exact), random.choice([2, 4, 12])))
@@ -145,6 +147,15 @@ def _expression(random: Random) -> tuple[str, str]:
         shown += f"{gap}{written[sign]}{gap}{term}"
         expression += f"{sign}{term}"
     return shown, expression
+
+
+def _decimal(random: Random) -> tuple[str, str]:
+    """Two numbers of which one has a point."""
+    terms = [f"{strings.number(random, 3)}.{strings.number(random, 3)}", str(strings.number(random, 4))]
+    random.shuffle(terms)
+    sign, space = random.choice("+-*/"), random.choice(["", " ", " "])
+    written = random.choice([it for it in _SIGNS[sign] if not it.isalpha() and " " not in it])
+    return f"{terms[0]}{space}{written}{space}{terms[1]}", f"{terms[0]}{sign}{terms[1]}"
 
 
 def _grouped(random: Random, terms: list[int], signs: list[str]) -> tuple[str, str]:

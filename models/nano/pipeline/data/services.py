@@ -80,7 +80,7 @@ def _thing(tool: Tool) -> str:
 
 
 def _asked(random: Random, tool: Tool) -> tuple[str, dict, str, str]:
-    thing, verb, of = _thing(tool), tool.name.split("_")[0], strings.value(random)
+    thing, verb, of = _thing(tool), tool.name.split("_")[0], _subject(random)
     names = [it.split(":")[0] for it in tool.parameters]
     if verb in ("get", thing):
         asked = random.choice(
@@ -129,8 +129,14 @@ def _asked(random: Random, tool: Tool) -> tuple[str, dict, str, str]:
             f"I have deleted the {thing} {of}.",
         )
     printed = "\n".join(strings.phrase(random, 1, 3) for _ in range(random.randint(1, 4)))
-    asked = random.choice(["List the {t}s.", "Which {t}s are there?", "Show me all {t}s.", "list {t}s"])
+    asked = random.choice(["List the {t}s.", "Which {t}s are there?", "Show me all {t}s.", "list all {t}s"])
     return asked.format(t=thing), {}, printed, f"There are:\n{printed}"
+
+
+def _subject(random: Random) -> str:
+    """What a tool is asked about: never a file, which is asked of others."""
+    makers = (strings.word, strings.word, strings.name, strings.date, strings.scramble)
+    return random.choice(makers)(random) if chance(random, 75) else str(strings.number(random))
 
 
 def _given(random: Random, thing: str, given: str) -> str:

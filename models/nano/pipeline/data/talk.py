@@ -88,4 +88,12 @@ def _beyond(random: Random) -> str:
     )  # fmt: skip
 
 
-SKILLS = {small: 2, self: 3, beyond: 6}
+def unclear(random: Random, _: Hands) -> list[Step]:
+    """What nobody could make sense of."""
+    return [
+        User(random.choice(["{}", "{}?", "{}!", "{}."]).format(strings.phrase(random, 1, 4))),
+        Answer(NOT_MEANT),
+    ]
+
+
+SKILLS = {small: 2, self: 3, beyond: 6, unclear: 1}
