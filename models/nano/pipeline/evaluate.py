@@ -5,13 +5,12 @@ chance (the likeliest token each time). It is right if it is the message of the 
 """
 
 import json
-import math
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 
@@ -19,6 +18,8 @@ import xllamacpp
 
 from .chat import END, Message, rendered
 from .data import mix
+from .intervals import interval
+from .unseen import CASES
 
 LONGEST_ANSWER = 700
 CONTEXT = 4096
@@ -27,44 +28,51 @@ AT_ONCE = 2
 
 @dataclass(frozen=True)
 class Case:
-    """A message of the model: what stands before it, what it should be, and what it is judged as."""
+    """A message of the model: what stands before it, what it should be (or what must stand in it), and by what
+    names it is counted."""
 
     messages: list[Message]
-    expected: str
-    family: str
-    judged: str
-    form: str
+    expected: str | tuple[str, ...]
+    counted: tuple[str, ...]
+
+    def is_right(self, answer: str) -> bool:
+        """Whether the model said what it should."""
+        if isinstance(self.expected, str):
+            return answer == self.expected
+        return all(part in answer for part in self.expected)
 
 
 def held_out(conversations: int) -> Iterator[Case]:
-    """The cases of so many conversations, always the same."""
+    """The cases of so many conversations, always the same, and those in words of others."""
     for number in range(conversations):
         told = mix.conversation(Random(f"held out/{number}"))
         kinds = iter(told.judged)
         for at, message in enumerate(told.messages):
             if message.role == "assistant":
-                yield Case(told.messages[:at], message.text, *next(kinds), told.form)
+                family, judged = next(kinds)
+                counted = (judged, f"family: {family}", f"form: {told.form}")
+                yield Case(told.messages[:at], message.text, counted)
+    for unseen in CASES:
+        yield Case(unseen.messages(), unseen.wanted, ("unseen wording",))
 
 
 def evaluate(model: Path, conversations: int, wrong: Path | None = None) -> dict[str, dict]:
-    """Judges the file. Returns, by what is judged, how many there were and were right. `wrong` is written
-    with what was not."""
+    """Judges the file. Returns how many of what there were, and were right. `wrong` is written with what was
+    not."""
     cases = list(held_out(conversations))
     with served(model) as url, ThreadPoolExecutor(AT_ONCE) as pool:
         answers = list(pool.map(lambda case: complete(url, rendered(case.messages, asks=True)), cases))
-    asked, right = Counter(), Counter()
-    for case, answer in zip(cases, answers):
-        for name in (case.judged, f"family {case.family}", f"form {case.form}"):
-            asked[name] += 1
-            right[name] += answer == case.expected
+    asked = Counter(name for case in cases for name in case.counted)
+    right = Counter(
+        name for case, answer in zip(cases, answers) if case.is_right(answer) for name in case.counted
+    )
     if wrong is not None:
-        pairs = [(case, answer) for case, answer in zip(cases, answers) if answer != case.expected]
         lines = (
-            json.dumps({"judged": case.judged, "family": case.family, "form": case.form, "asked": case.messages[-1].text,
-                        "expected": case.expected, "answer": answer})
-            for case, answer in pairs
-        )  # fmt: skip
-        wrong.write_text("".join(f"{line}\n" for line in lines))
+            json.dumps({**asdict(case), "answer": answer}) + "\n"
+            for case, answer in zip(cases, answers)
+            if not case.is_right(answer)
+        )
+        wrong.write_text("".join(lines))
     return {name: _counted(right[name], asked[name]) for name in sorted(asked)}
 
 
@@ -112,11 +120,3 @@ def _counted(right: int, asked: int) -> dict[str, float]:
         "low": round(low, 4),
         "high": round(high, 4),
     }
-
-
-def interval(right: int, asked: int) -> tuple[float, float]:
-    """Wilson's interval, in which the true part lies with a confidence of 95 %."""
-    z, part = 1.959964, right / asked
-    middle = part + z * z / (2 * asked)
-    spread = z * math.sqrt(part * (1 - part) / asked + z * z / (4 * asked * asked))
-    return (middle - spread) / (1 + z * z / asked), (middle + spread) / (1 + z * z / asked)

@@ -86,19 +86,20 @@ def _work(asked: Connection, shape: Shape, seed: int) -> None:
     vocabulary = Vocabulary.read()
     gradient = jax.jit(_gradient(shape))
     weights: dict = {}
-    while True:
-        try:
+    try:
+        while True:
             message = asked.recv()
-        except EOFError:
-            return
-        if isinstance(message, dict):
-            weights = message
-            continue
-        number, length = message
-        began = time.process_time()
-        batch = batches.batch(vocabulary, seed, number, length)
-        gradients, sums = jax.tree.map(numpy.asarray, gradient(weights, batch.tokens, batch.weights))
-        asked.send(Told(gradients, sums, time.process_time() - began))
+            if isinstance(message, dict):
+                weights = message
+                continue
+            number, length = message
+            began = time.process_time()
+            batch = batches.batch(vocabulary, seed, number, length)
+            gradients, sums = jax.tree.map(numpy.asarray, gradient(weights, batch.tokens, batch.weights))
+            asked.send(Told(gradients, sums, time.process_time() - began))
+    except (EOFError, BrokenPipeError):
+        # Whoever asked is gone.
+        return
 
 
 def _gradient(shape: Shape):
