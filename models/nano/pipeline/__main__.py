@@ -1,7 +1,6 @@
 """The pipeline's command: `python -m pipeline --help`."""
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
@@ -9,7 +8,7 @@ from random import Random
 
 HERE = Path(__file__).resolve().parent.parent
 MODEL, CHECKSUM = HERE / "nano.gguf", HERE / "nano.gguf.sha256"
-FIGURES, PICTURE = HERE / "figures.json", HERE / "training.svg"
+CARD, PICTURE = HERE / "README.md", HERE / "training.svg"
 CONVERSATIONS = 1500
 
 
@@ -82,16 +81,15 @@ def _export(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from . import evaluate
+    from . import card, evaluate
 
     count = getattr(arguments, "conversations", CONVERSATIONS)
     figures = evaluate.evaluate(arguments.model, count, getattr(arguments, "wrong", None))
     for name, its in figures.items():
-        print(
-            f"{name:18} {100 * its['part']:5.1f} % ({100 * its['low']:.1f} to {100 * its['high']:.1f}) of {its['asked']}"
-        )
+        low, high = 100 * its["low"], 100 * its["high"]
+        print(f"{name:20} {100 * its['part']:5.1f} % ({low:.1f} to {high:.1f}) of {its['asked']}")
     if arguments.model == MODEL:
-        FIGURES.write_text(json.dumps({"conversations": count, "judged": figures}, indent=1) + "\n")
+        card.write(figures, count, CARD)
 
 
 def _shape():

@@ -1,4 +1,4 @@
-"""Training: Muon for the matrices, AdamW for the rest, a rate that is constant and falls at the end.
+"""Training: Muon for the matrices, AdamW for the rest, a rate that is constant at first and then falls.
 
 What is known so far (weights, the optimiser's state, the number of the update) is kept every few minutes in
 the folder of the run. The same command goes on from there, and gives the same model as without the break.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy
 import optax
 from optax.contrib import muon
@@ -19,10 +20,10 @@ from . import network
 from .network import Shape
 from .workers import Workers
 
-# How much of the run is the warming up, in updates, and how much the fall at the end, as a part.
-WARMING_UPDATES, FALLING = 40, 0.25
-# The last updates count for the weights that are kept: they are averaged with this memory.
-MEMORY = 0.99
+# How many updates the rate rises at first.
+WARMING_UPDATES = 40
+# The weights that are kept are an average of the last ones, in which each counts this much less than the next.
+MEMORY = 0.995
 KEPT_EVERY_SECONDS = 150
 SAID_EVERY_UPDATES = 25
 
@@ -32,7 +33,9 @@ class Plan:
     """What a run is: another plan is another model."""
 
     seed: int = 1
-    updates: int = 16000
+    updates: int = 8000
+    # From here on the rate falls, quickly at first.
+    falling_from: int = 1500
     matrix_rate: float = 0.015
     rate: float = 0.002
 
@@ -46,11 +49,13 @@ def train(plan: Plan, shape: Shape, folder: Path, pause: Path | None) -> None:
     state, number, seconds = _restored(folder, state)
     print(f"{network.parameters(weights)} parameters, {number} of {plan.updates} updates done", flush=True)
     apply = jax.jit(_apply(optimiser))
-    began, kept, heard = time.process_time(), time.monotonic(), []
+    began, kept, heard, total = time.process_time(), time.monotonic(), [], seconds
     with Workers(shape, plan.seed) as workers:
         while number < plan.updates:
-            while pause is not None and pause.exists():
-                time.sleep(2)
+            if pause is not None and pause.exists():
+                _keep(folder, state, number, total)
+                while pause.exists():
+                    time.sleep(2)
             told = workers.gradients(state["weights"], number)
             state = apply(state, [it.gradients for it in told], [it.sums[0] for it in told])
             number += 1
@@ -86,15 +91,11 @@ def _apply(optimiser: optax.GradientTransformation):
 
 def _optimiser(plan: Plan) -> optax.GradientTransformation:
     def rate(highest: float) -> optax.Schedule:
-        falling = int(plan.updates * FALLING)
-        return optax.join_schedules(
-            [
-                optax.linear_schedule(0.0, highest, WARMING_UPDATES),
-                optax.constant_schedule(highest),
-                optax.linear_schedule(highest, 0.02 * highest, falling),
-            ],
-            [WARMING_UPDATES, plan.updates - falling],
-        )
+        def at(number: jax.Array) -> jax.Array:
+            fallen = jnp.clip((number - plan.falling_from) / (plan.updates - plan.falling_from), 0.0, 1.0)
+            return highest * jnp.minimum(number / WARMING_UPDATES, 1.0) * (1.0 - jnp.sqrt(fallen))
+
+        return at
 
     def kinds(weights: dict) -> dict:
         matrix = lambda path, leaf: "matrix" if leaf.ndim == 2 and len(path) > 1 else "other"  # noqa: E731
