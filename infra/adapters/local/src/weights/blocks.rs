@@ -222,3 +222,70 @@ fn q6_k(fields: &mut Fields<'_>) -> Vec<Block> {
     }
     blocks
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::weights::Matrix;
+
+    /// What ggml's own Python package makes of random blocks: `tests/blocks.py` writes it.
+    const STORED: &str = include_str!("../../tests/blocks.json");
+
+    #[derive(Deserialize)]
+    struct Line {
+        format: u32,
+        bytes: String,
+        values: String,
+    }
+
+    /// Some blocks, and the numbers that they stand for.
+    pub(in super::super) struct Stored {
+        pub(in super::super) format: Format,
+        bytes: Vec<u8>,
+        pub(in super::super) values: Vec<f32>,
+    }
+
+    /// All that are stored.
+    pub(in super::super) fn stored() -> Vec<Stored> {
+        let bytes = |hex: &str| -> Vec<u8> {
+            let (pairs, _) = hex.as_bytes().as_chunks::<2>();
+            let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16);
+            pairs.iter().map(|pair| byte(pair).unwrap()).collect()
+        };
+        let lines: Vec<Line> = serde_json::from_str(STORED).unwrap();
+        let read = |line: &Line| {
+            let values = bytes(&line.values);
+            let values = values.as_chunks().0.iter().map(|it| f32::from_le_bytes(*it)).collect();
+            let format = Format::of(line.format).unwrap();
+            Stored { format, bytes: bytes(&line.bytes), values }
+        };
+        lines.iter().map(read).collect()
+    }
+
+    impl Stored {
+        /// The blocks as a matrix of so many rows.
+        pub(in super::super) fn matrix(&self, rows: usize) -> Matrix {
+            let columns = self.values.len() / rows;
+            let tensor = Tensor { format: self.format, rows, columns, bytes: &self.bytes };
+            Matrix::read(&tensor, rows, columns).unwrap()
+        }
+    }
+
+    #[test]
+    fn blocks_stand_for_what_ggml_says() {
+        let stored = stored();
+        assert_eq!(stored.len(), 8, "every format that has blocks");
+        for stored in stored {
+            for rows in [1, 2] {
+                let matrix = stored.matrix(rows);
+                let mut values = vec![0.0; stored.values.len()];
+                for (row, out) in values.chunks_mut(matrix.columns).enumerate() {
+                    matrix.row(row, out);
+                }
+                assert_eq!(values, stored.values, "{:?} in {rows} rows", stored.format);
+            }
+        }
+    }
+}

@@ -262,3 +262,56 @@ fn store(out: &mut [f32], values: [f32; TILE]) {
         *out = value;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::blocks::tests::{Stored, stored},
+        *,
+    };
+
+    /// How many vectors a matrix is multiplied with: an odd one comes alone.
+    const VECTORS: usize = 3;
+
+    /// Whole numbers, of which the first in each block is 127: nothing is rounded when they are brought to 8
+    /// bits.
+    fn vectors(count: usize) -> Vec<f32> {
+        let number = |at: usize| match at % BLOCK {
+            0 => 127.0,
+            _ => ((at * 37) % 255) as f32 - 127.0,
+        };
+        (0..count).map(number).collect()
+    }
+
+    fn compare(stored: &Stored, rows: usize) {
+        let matrix = stored.matrix(rows);
+        let vectors = vectors(VECTORS * matrix.columns);
+        let mut input = Input::default();
+        input.write(matrix.columns, VECTORS).copy_from_slice(&vectors);
+        let mut out = vec![0.0; VECTORS * rows];
+
+        matrix.multiply(&mut input, &mut out);
+
+        let mut found = out.into_iter();
+        for vector in vectors.chunks(matrix.columns) {
+            for weights in stored.values.chunks(matrix.columns) {
+                let products: Vec<f64> = weights
+                    .iter()
+                    .zip(vector)
+                    .map(|(a, b)| f64::from(*a) * f64::from(*b))
+                    .collect();
+                let off = f64::from(found.next().unwrap()) - products.iter().sum::<f64>();
+                let size: f64 = products.iter().map(|product| product.abs()).sum();
+                assert!(off.abs() <= size * 1e-5, "{:?}: off by {off} of {size}", stored.format);
+            }
+        }
+    }
+
+    #[test]
+    fn a_product_is_that_of_the_numbers_which_blocks_stand_for() {
+        for stored in stored() {
+            compare(&stored, 1);
+            compare(&stored, 2);
+        }
+    }
+}
