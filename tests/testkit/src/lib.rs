@@ -2,6 +2,7 @@
 
 pub mod conformance;
 pub mod fakes;
+pub mod gguf;
 pub mod reading;
 
 #[cfg(feature = "servers")]

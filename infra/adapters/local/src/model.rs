@@ -16,7 +16,7 @@ use rope::Rope;
 
 use crate::{
     gguf::{Gguf, Tensor, broken},
-    weights::Matrix,
+    weights::{LANES, Matrix},
 };
 
 /// The most layers of a model: more than any has.
@@ -129,6 +129,12 @@ impl Shape {
         }
         if head == 0 || !heads.is_multiple_of(shape.kv_heads) {
             return odd("its heads cannot share its keys and values evenly");
+        }
+        let multiplied = [width, shape.query_width(), shape.feed];
+        if !multiplied.into_iter().all(|columns| columns.is_multiple_of(LANES)) {
+            return odd(&format!(
+                "a width of it is no multiple of {LANES}, which is not supported"
+            ));
         }
         if or("attention.value_length", head)? != head {
             return odd("its keys and values differ in length, which is not supported");

@@ -153,7 +153,10 @@ impl Tokenizer {
 
     /// `text`, cut where special tokens are written.
     fn parts<'a>(&self, text: &'a str) -> Vec<Part<'a>> {
-        let mut parts = vec![Part::Text(text)];
+        let mut parts = Vec::new();
+        if !text.is_empty() {
+            parts.push(Part::Text(text));
+        }
         for (written, token) in &self.special {
             let cut = |part: Part<'a>| match part {
                 Part::Text(text) if text.contains(written.as_str()) => split(text, written, *token),

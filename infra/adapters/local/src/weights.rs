@@ -22,8 +22,8 @@ use crate::gguf::{Format, Tensor, broken};
 pub(crate) const BLOCK: usize = 32;
 /// How many rows lie beside each other.
 const TILE: usize = 4;
-/// How many floats are multiplied at once.
-const LANES: usize = 8;
+/// How many floats are multiplied at once: vectors are as many, or a multiple.
+pub(crate) const LANES: usize = 8;
 
 /// A matrix of weights.
 #[derive(Debug)]

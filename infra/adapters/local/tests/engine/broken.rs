@@ -2,11 +2,14 @@
 
 use dormouse_core::{Code, Result};
 use dormouse_local::{Engine, Threads};
+use dormouse_testkit::gguf::Format;
+use futures::executor::block_on;
 use proptest::prelude::*;
 
 use super::{
-    LIMITS,
-    maker::{Format, Maker},
+    LIMITS, likeliest,
+    maker::{Maker, Vocabulary},
+    told,
 };
 
 fn load(bytes: &[u8]) -> Result<Engine> {
@@ -24,10 +27,12 @@ fn what_is_not_supported_is_named() {
     let none = Maker::default;
     for (maker, named) in [
         (Maker { architecture: "mamba", ..none() }, "`mamba`"),
-        (Maker { pre: "tekken", ..none() }, "`tekken`"),
+        (Maker { vocabulary: Vocabulary::Pairs("tekken"), ..none() }, "`tekken`"),
         (Maker { more: Some("blk.0.attn_q_norm.weight"), ..none() }, "`blk.0.attn_q_norm.weight`"),
         (Maker { template: "{% if %}", ..none() }, "chat template"),
         (Maker { heads: 4, kv_heads: 3, ..none() }, "heads"),
+        (Maker { width: 36, heads: 2, kv_heads: 1, ..none() }, "multiple of 8"),
+        (Maker { feed: 4, ..none() }, "multiple of 8"),
     ] {
         let message = refused(&maker);
         assert!(message.contains(named), "{message}");
@@ -69,7 +74,10 @@ proptest! {
         for (at, value) in changes {
             bytes[at.index(length)] = value;
         }
-        // A model or an error.
-        drop(load(&bytes));
+        if let Ok(engine) = load(&bytes) {
+            let said = block_on(told(engine.answer(likeliest("the", 1))));
+            // An answer to its end, or an error; one that panicked just stops.
+            prop_assert!(said.map_or(true, |said| said.ending.is_some()));
+        }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::{env, fs, path::Path};
 
-use dormouse_testkit::process::Process;
+use dormouse_testkit::{gguf::Format, process::Process};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::{
@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{
     Told, engine, likeliest,
-    maker::{Format, Maker},
+    maker::{Maker, Vocabulary},
     told,
 };
 
@@ -42,18 +42,23 @@ struct Said {
     output: Vec<u32>,
 }
 
-/// The models: every way to write weights that is computed without further rounding, and each way to cut
-/// texts.
+/// The models: every way to write weights that is computed without further rounding, and each way to make
+/// tokens of texts.
 fn models() -> Vec<(&'static str, Maker)> {
     let usual = Maker::default;
+    let vocabulary = |vocabulary| Maker { vocabulary, layers: 1, ..usual() };
     let wide = Maker { width: 96, heads: 3, kv_heads: 3, feed: 160, layers: 3, ..usual() };
     vec![
         ("F32", usual()),
         ("F16, embedding used again", Maker { format: Format::F16, output: false, ..usual() }),
         ("Q8_0", Maker { format: Format::Q8_0, ..usual() }),
-        ("Q8_0, as many keys as queries", Maker { format: Format::Q8_0, pre: "gpt-2", ..wide }),
-        ("cut as Llama 3 does", Maker { pre: "llama-bpe", layers: 1, ..usual() }),
-        ("cut as Qwen 2 does", Maker { pre: "qwen2", layers: 1, ..usual() }),
+        (
+            "Q8_0, as many keys as queries",
+            Maker { format: Format::Q8_0, vocabulary: Vocabulary::Pairs("gpt-2"), ..wide },
+        ),
+        ("cut as Llama 3 does", vocabulary(Vocabulary::Pairs("llama-bpe"))),
+        ("cut as Qwen 2 does", vocabulary(Vocabulary::Pairs("qwen2"))),
+        ("SentencePiece", vocabulary(Vocabulary::Pieces)),
     ]
 }
 

@@ -1,9 +1,7 @@
 //! Makes small models: the same bytes every time, in any format that is easy to write.
-#![expect(
-    clippy::cast_possible_truncation,
-    clippy::indexing_slicing,
-    reason = "what is written here is known"
-)]
+#![expect(clippy::indexing_slicing, reason = "what is written here is known")]
+
+use dormouse_testkit::gguf::{Format, GgufFile, letters_of_bytes};
 
 /// A model to make. Its weights are random, but always the same.
 #[derive(Clone, Debug)]
@@ -17,19 +15,11 @@ pub(crate) struct Maker {
     pub(crate) context: u32,
     /// An output matrix of its own, or the embedding again.
     pub(crate) output: bool,
-    pub(crate) pre: &'static str,
+    pub(crate) vocabulary: Vocabulary,
     pub(crate) architecture: &'static str,
     pub(crate) template: &'static str,
     /// A tensor that no Llama model has.
     pub(crate) more: Option<&'static str>,
-}
-
-/// How weights are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
-    F32,
-    F16,
-    Q8_0,
 }
 
 /// ChatML.
@@ -38,8 +28,25 @@ pub(crate) const TEMPLATE: &str = "{% for m in messages %}<|im_start|>{{ m.role 
 /// The token that ends a turn.
 pub(crate) const END: u32 = 2;
 
-const SPECIAL: [&str; 4] = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<note>"];
+/// How texts become tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Vocabulary {
+    /// Byte-pair encoding of texts that are cut in the way of this name.
+    Pairs(&'static str),
+    /// `SentencePiece`'s.
+    Pieces,
+}
+
+/// What a vocabulary begins with, and its `llama_token_type`.
+type Special = [(&'static str, i32)];
+const OF_PAIRS: &Special =
+    &[("<|endoftext|>", 3), ("<|im_start|>", 3), ("<|im_end|>", 3), ("<note>", 4)];
+const OF_PIECES: &Special =
+    &[("<unk>", 2), ("<s>", 3), ("<|im_end|>", 3), ("<note>", 4), ("<|im_start|>", 3)];
 const WORDS: [&str; 6] = ["Ġthe", "Ġof", "ing", "er", "ĠĠ", "Ġmouse"];
+/// Every beginning of these is a piece of its own, but the letters that stand in none are bytes.
+const PIECES: [&str; 13] =
+    ["▁the", "▁of", "ing", "er", "▁▁", "▁mouse", "▁other", "mo", "user", "ot", "he", "ß", "▁1234"];
 
 impl Default for Maker {
     fn default() -> Self {
@@ -52,7 +59,7 @@ impl Default for Maker {
             feed: 96,
             context: 256,
             output: true,
-            pre: "smollm",
+            vocabulary: Vocabulary::Pairs("smollm"),
             architecture: "llama",
             template: TEMPLATE,
             more: None,
@@ -63,14 +70,17 @@ impl Default for Maker {
 impl Maker {
     /// The bytes of the file.
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        let (tokens, merges) = vocabulary();
-        let mut file = File::default();
-        self.state(&mut file, &tokens, &merges);
-        self.fill(&mut file, tokens.len());
+        let mut file = GgufFile::default();
+        self.state(&mut file);
+        let tokens = match self.vocabulary {
+            Vocabulary::Pairs(pre) => state_pairs(&mut file, pre),
+            Vocabulary::Pieces => state_pieces(&mut file),
+        };
+        self.fill(&mut file, tokens);
         file.bytes()
     }
 
-    fn state(&self, file: &mut File, tokens: &[String], merges: &[String]) {
+    fn state(&self, file: &mut GgufFile) {
         file.text("general.architecture", self.architecture);
         file.text("general.name", "small");
         file.count("llama.context_length", self.context);
@@ -81,23 +91,15 @@ impl Maker {
         file.count("llama.attention.head_count_kv", self.kv_heads);
         file.count("llama.rope.dimension_count", self.width / self.heads);
         file.float("llama.attention.layer_norm_rms_epsilon", 1e-5);
-        file.text("tokenizer.ggml.model", "gpt2");
-        file.text("tokenizer.ggml.pre", self.pre);
-        file.texts("tokenizer.ggml.tokens", tokens);
-        let kind = |at: usize| [3, 3, 3, 4].get(at).copied().unwrap_or(1);
-        file.counts("tokenizer.ggml.token_type", &(0..tokens.len()).map(kind).collect::<Vec<_>>());
-        file.texts("tokenizer.ggml.merges", merges);
         file.count("tokenizer.ggml.bos_token_id", 1);
         file.count("tokenizer.ggml.eos_token_id", END);
-        file.flag("tokenizer.ggml.add_bos_token", false);
         file.text("tokenizer.chat_template", self.template);
     }
 
-    fn fill(&self, file: &mut File, tokens: usize) {
+    fn fill(&self, file: &mut GgufFile, tokens: u32) {
         let mut random = Random(7);
-        let tokens = u32::try_from(tokens).unwrap();
         let (width, feed, kv) = (self.width, self.feed, self.width / self.heads * self.kv_heads);
-        let mut matrix = |file: &mut File, name: &str, columns: u32, rows: u32, scale: f32| {
+        let mut matrix = |file: &mut GgufFile, name: &str, columns: u32, rows: u32, scale: f32| {
             let count = (rows * columns) as usize;
             let values: Vec<f32> = (0..count).map(|_| random.next() * scale).collect();
             file.tensor(name, &[columns, rows], self.format, &values);
@@ -132,15 +134,10 @@ impl Maker {
     }
 }
 
-/// The tokens, and the pairs that spell the words among them.
-fn vocabulary() -> (Vec<String>, Vec<String>) {
-    let mut tokens: Vec<String> = SPECIAL.map(str::to_owned).to_vec();
-    let printable = |byte: &u32| matches!(byte, 33..=126 | 161..=172 | 174..=255);
-    let mut others = 256..;
-    for byte in 0..256u32 {
-        let code = if printable(&byte) { byte } else { others.next().unwrap() };
-        tokens.push(char::from_u32(code).unwrap().to_string());
-    }
+/// Bytes, and the pairs that spell the words. Returns how many tokens there are.
+fn state_pairs(file: &mut GgufFile, pre: &str) -> u32 {
+    let special = OF_PAIRS.iter().map(|(token, _)| (*token).to_owned());
+    let mut tokens: Vec<String> = special.chain(letters_of_bytes()).collect();
     let mut merges = Vec::new();
     for word in WORDS {
         let letters: Vec<char> = word.chars().collect();
@@ -153,7 +150,40 @@ fn vocabulary() -> (Vec<String>, Vec<String>) {
             }
         }
     }
-    (tokens, merges)
+    file.text("tokenizer.ggml.model", "gpt2");
+    file.text("tokenizer.ggml.pre", pre);
+    file.texts("tokenizer.ggml.tokens", &tokens);
+    let kind = |at: usize| OF_PAIRS.get(at).map_or(1, |(_, kind)| *kind);
+    file.counts("tokenizer.ggml.token_type", &(0..tokens.len()).map(kind).collect::<Vec<_>>());
+    file.texts("tokenizer.ggml.merges", &merges);
+    file.flag("tokenizer.ggml.add_bos_token", false);
+    u32::try_from(tokens.len()).unwrap()
+}
+
+/// Bytes, and pieces of which two each have the same score. Returns how many tokens there are.
+fn state_pieces(file: &mut GgufFile) -> u32 {
+    let special = OF_PIECES.iter().map(|(token, kind)| ((*token).to_owned(), *kind));
+    let mut tokens: Vec<(String, i32)> = special.collect();
+    tokens.extend((0..256).map(|byte| (format!("<0x{byte:02X}>"), 6)));
+    let first = tokens.len();
+    for word in PIECES {
+        let ends = word.char_indices().map(|(at, letter)| at + letter.len_utf8());
+        for end in ends {
+            let piece = (word[..end].to_owned(), 1);
+            if !tokens.contains(&piece) {
+                tokens.push(piece);
+            }
+        }
+    }
+    let score = |at: usize| if at < first { 0.0 } else { -(((at - first) / 2) as f32) };
+    let scores: Vec<f32> = (0..tokens.len()).map(score).collect();
+    let (texts, kinds): (Vec<String>, Vec<i32>) = tokens.into_iter().unzip();
+    file.text("tokenizer.ggml.model", "llama");
+    file.texts("tokenizer.ggml.tokens", &texts);
+    file.floats("tokenizer.ggml.scores", &scores);
+    file.counts("tokenizer.ggml.token_type", &kinds);
+    file.count("tokenizer.ggml.unknown_token_id", 0);
+    u32::try_from(texts.len()).unwrap()
 }
 
 /// Numbers that look like chance, nearly normal.
@@ -170,121 +200,4 @@ impl Random {
         };
         (0..4).map(|_| uniform()).sum::<f32>() * 1.732 - 3.464
     }
-}
-
-/// A GGUF file that is being written.
-#[derive(Default)]
-struct File {
-    facts: u64,
-    stated: Vec<u8>,
-    tensors: u64,
-    described: Vec<u8>,
-    data: Vec<u8>,
-}
-
-impl File {
-    fn fact(&mut self, name: &str, kind: u32, value: &[u8]) {
-        self.facts += 1;
-        put_text(&mut self.stated, name);
-        self.stated.extend(kind.to_le_bytes());
-        self.stated.extend(value);
-    }
-
-    fn text(&mut self, name: &str, text: &str) {
-        let mut value = Vec::new();
-        put_text(&mut value, text);
-        self.fact(name, 8, &value);
-    }
-
-    fn count(&mut self, name: &str, count: u32) {
-        self.fact(name, 4, &count.to_le_bytes());
-    }
-
-    fn float(&mut self, name: &str, float: f32) {
-        self.fact(name, 6, &float.to_le_bytes());
-    }
-
-    fn flag(&mut self, name: &str, flag: bool) {
-        self.fact(name, 7, &[u8::from(flag)]);
-    }
-
-    fn list(&mut self, name: &str, kind: u32, length: usize, items: &[u8]) {
-        let mut value = kind.to_le_bytes().to_vec();
-        value.extend((length as u64).to_le_bytes());
-        value.extend(items);
-        self.fact(name, 9, &value);
-    }
-
-    fn texts(&mut self, name: &str, texts: &[String]) {
-        let mut items = Vec::new();
-        texts.iter().for_each(|text| put_text(&mut items, text));
-        self.list(name, 8, texts.len(), &items);
-    }
-
-    fn counts(&mut self, name: &str, counts: &[i32]) {
-        let items: Vec<u8> = counts.iter().flat_map(|count| count.to_le_bytes()).collect();
-        self.list(name, 5, counts.len(), &items);
-    }
-
-    fn tensor(&mut self, name: &str, dimensions: &[u32], format: Format, values: &[f32]) {
-        self.tensors += 1;
-        put_text(&mut self.described, name);
-        self.described.extend(u32::try_from(dimensions.len()).unwrap().to_le_bytes());
-        for dimension in dimensions {
-            self.described.extend(u64::from(*dimension).to_le_bytes());
-        }
-        self.described.extend(format.number().to_le_bytes());
-        self.described.extend((self.data.len() as u64).to_le_bytes());
-        format.write(values, &mut self.data);
-        self.data.resize(self.data.len().next_multiple_of(32), 0);
-    }
-
-    fn bytes(self) -> Vec<u8> {
-        let mut bytes = b"GGUF".to_vec();
-        bytes.extend(3u32.to_le_bytes());
-        bytes.extend(self.tensors.to_le_bytes());
-        bytes.extend(self.facts.to_le_bytes());
-        bytes.extend(self.stated);
-        bytes.extend(self.described);
-        bytes.resize(bytes.len().next_multiple_of(32), 0);
-        bytes.extend(self.data);
-        bytes
-    }
-}
-
-impl Format {
-    fn number(self) -> u32 {
-        match self {
-            Self::F32 => 0,
-            Self::F16 => 1,
-            Self::Q8_0 => 8,
-        }
-    }
-
-    fn write(self, values: &[f32], out: &mut Vec<u8>) {
-        match self {
-            Self::F32 => out.extend(values.iter().flat_map(|value| value.to_le_bytes())),
-            Self::F16 => out.extend(values.iter().flat_map(|value| f16(*value).to_le_bytes())),
-            Self::Q8_0 => values.chunks(32).for_each(|block| {
-                let most = block.iter().fold(0f32, |most, value| most.max(value.abs()));
-                out.extend(f16(most / 127.0).to_le_bytes());
-                let quant = |value: &f32| (value / most * 127.0).round() as i8;
-                out.extend(block.iter().map(|value| quant(value).cast_unsigned()));
-            }),
-        }
-    }
-}
-
-/// The bits of a float of 16 bits, cut off rather than rounded. Nothing here is too large or small for it.
-fn f16(value: f32) -> u16 {
-    let bits = value.to_bits();
-    let exponent = i32::try_from((bits >> 23) & 0xFF).unwrap() - 112;
-    let magnitude =
-        if exponent <= 0 { 0 } else { (exponent.cast_unsigned() << 10) | ((bits >> 13) & 0x3FF) };
-    u16::try_from(((bits >> 16) & 0x8000) | magnitude).unwrap()
-}
-
-fn put_text(out: &mut Vec<u8>, text: &str) {
-    out.extend((text.len() as u64).to_le_bytes());
-    out.extend(text.as_bytes());
 }
