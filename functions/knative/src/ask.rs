@@ -1,13 +1,17 @@
 //! `dormouse ask`: one question through the whole gateway, in this process.
+//!
+//! The answer goes to standard output, and nothing else does. What is done on the way to it, where the gateway runs
+//! the tools, goes to standard error.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write, stdout};
 
 use axum::body::Body;
 use dormouse_core::{
     Code, Error, Result,
     agent::Mode,
-    chat::{Chunk, Delta, Event},
+    chat::{Chunk, Delta, Event, Extensions},
     gateway::Gateway,
+    ports::EmbeddedModel,
     settings::{Secret, Settings},
     wire::{
         Decode, Verbatim,
@@ -16,60 +20,63 @@ use dormouse_core::{
 };
 use futures::StreamExt;
 use http::{Request, Response, header::AUTHORIZATION};
-use serde_json::json;
+use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::{
-    discover::{self, choose},
+    discover::Answerer,
     signals,
+    steps::{Steps, note},
 };
+
+/// The tools that a model in process is offered: it is small, and every further one makes its prompt longer and its
+/// choice harder.
+const TOOLS: [&str; 4] = ["bash", "calculator", "current_time", "python"];
 
 /// Asks, and prints the answer as it comes.
 pub(crate) async fn ask(mut settings: Settings, question: &str) -> Result<()> {
     settings.log = format!("error,{}", if settings.log == "info" { "" } else { &settings.log });
     dormouse_wiring::start_logging(&settings)?;
-    if settings.upstream.is_none() && settings.config.is_none() && settings.models.is_none() {
-        let line = choose(&mut settings, None).await;
-        let line = line.ok_or_else(|| Error::new(Code::UpstreamUnreachable, discover::ADVICE))?;
-        if settings.upstream.as_deref() == dormouse_wiring::built_in_model() {
-            note(&line)?;
-            // What it was made for: to act in words, with the gateway's tools, until it is done.
-            settings.emulate_tools = true;
-            settings.mode = Mode::Loop;
+    match Answerer::choose(&mut settings, None).await {
+        Answerer::Nobody => {
+            return Err(Error::new(Code::UpstreamUnreachable, Answerer::Nobody.to_string()));
         }
+        built_in @ Answerer::BuiltIn(_) => note(&built_in.to_string())?,
+        Answerer::Named(_) | Answerer::Found { .. } => {}
     }
+    let hands = hands(&mut settings);
     // The question goes the way of every other: with a key, a hold and a receipt.
     let key = dormouse_wiring::random_secret();
     settings.api_key = Some(Secret::new(&key));
     let (gateway, machine) = dormouse_wiring::gateway_on_machine(settings)?;
     let answered = tokio::select! {
-        answered = ask_model(&gateway, &key, question) => answered,
+        answered = ask_model(&gateway, &key, question, &hands) => answered,
         () = signals::stop() => Err(Error::new(Code::Stopping, "interrupted")),
     };
     machine.stop().await;
     answered
 }
 
-async fn ask_model(gateway: &Gateway, key: &str, question: &str) -> Result<()> {
-    let model = model(gateway).await?;
-    answer(gateway, key, &model, question).await
-}
-
-async fn model(gateway: &Gateway) -> Result<String> {
-    if let Some(model) = &gateway.settings().default_model {
-        return Ok(model.clone());
+/// What the request says of the gateway's own tools. A model in process knows nothing, and has them without being
+/// asked; with another one that is a matter of the mode.
+fn hands(settings: &mut Settings) -> Value {
+    let upstream = settings.upstream.as_deref();
+    let in_process = upstream.and_then(EmbeddedModel::written).is_some();
+    // Whether a file has words for tools is not known before it is loaded. Every model reads ours.
+    settings.emulate_tools |= in_process && upstream != dormouse_wiring::built_in_model();
+    match (settings.mode, in_process) {
+        (Mode::Loop, _) => json!({ "mode": "loop", "steps": true }),
+        (Mode::Emulate, true) => json!({ "mode": "loop", "steps": true, "tools": TOOLS }),
+        (Mode::Emulate, false) => json!({}),
     }
-    let models = gateway.models().await?;
-    let first = models.into_iter().next().map(|model| model.id);
-    first
-        .ok_or_else(|| Error::new(Code::ModelNotFound, "the upstream has no model: load one first"))
 }
 
-async fn answer(gateway: &Gateway, key: &str, model: &str, question: &str) -> Result<()> {
+async fn ask_model(gateway: &Gateway, key: &str, question: &str, hands: &Value) -> Result<()> {
     let body = json!({
-        "model": model,
+        "model": model(gateway).await?,
         "stream": true,
         "messages": [{ "role": "user", "content": question }],
+        "dormouse": hands,
     });
     let request = Request::post("/v1/chat/completions")
         .header(AUTHORIZATION, format!("Bearer {key}"))
@@ -84,6 +91,16 @@ async fn answer(gateway: &Gateway, key: &str, model: &str, question: &str) -> Re
     print(response).await
 }
 
+async fn model(gateway: &Gateway) -> Result<String> {
+    if let Some(model) = &gateway.settings().default_model {
+        return Ok(model.clone());
+    }
+    let models = gateway.models().await?;
+    let first = models.into_iter().next().map(|model| model.id);
+    first
+        .ok_or_else(|| Error::new(Code::ModelNotFound, "the upstream has no model: load one first"))
+}
+
 async fn print(response: Response<Body>) -> Result<()> {
     let (head, body) = response.into_parts();
     let mut body = body.into_data_stream();
@@ -95,35 +112,60 @@ async fn print(response: Response<Body>) -> Result<()> {
         return Err(openai_chat::decode_error(head.status.as_u16(), None, &error));
     }
     let mut decoder = AnswerDecoder::new(Verbatim { pass: false, hide_usage: false });
+    let mut printing = Printing::new();
     while let Some(bytes) = body.next().await {
         let bytes = bytes.map_err(|error| {
             Error::new(Code::UpstreamFailed, "the answer broke off").caused_by(error)
         })?;
-        show(decoder.push(&bytes)?)?;
+        printing.show(decoder.push(&bytes)?)?;
     }
-    show(decoder.finish()?)?;
+    printing.show(decoder.finish()?)?;
     write("\n")
 }
 
-/// Prints the text among `chunks`.
-fn show(chunks: Vec<Chunk>) -> Result<()> {
-    for event in chunks.into_iter().flat_map(|chunk| chunk.events) {
-        if let Event::PartDelta { delta: Delta::Text(text) | Delta::Refusal(text), .. } = event {
-            write(&text)?;
-        }
-    }
-    Ok(())
+/// An answer on its way to whoever asked.
+#[derive(Debug)]
+struct Printing {
+    steps: Steps,
+    /// Whether both are read on one screen.
+    together: bool,
+    /// Whether the last that was printed of the answer is an unfinished line.
+    in_line: bool,
 }
 
-/// Says something that is no part of the answer.
-fn note(line: &str) -> Result<()> {
-    writeln!(std::io::stderr(), "{line}").map_err(|error| {
-        Error::new(Code::Internal, "cannot write to standard error").caused_by(error)
-    })
+impl Printing {
+    fn new() -> Self {
+        Self { steps: Steps::new(), together: stdout().is_terminal(), in_line: false }
+    }
+
+    /// Prints the text among `chunks`, and tells the steps.
+    fn show(&mut self, chunks: Vec<Chunk>) -> Result<()> {
+        for event in chunks.into_iter().flat_map(|chunk| chunk.events) {
+            match event {
+                Event::PartDelta { delta: Delta::Text(text) | Delta::Refusal(text), .. } => {
+                    self.in_line = !text.ends_with('\n');
+                    write(&text)?;
+                }
+                Event::Extension { choice: None, fields, .. } => self.step(&fields)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, fields: &Extensions) -> Result<()> {
+        let Some(step) = fields.0.get("dormouse").and_then(|it| it.get("step")) else {
+            return Ok(());
+        };
+        if self.together && std::mem::take(&mut self.in_line) {
+            note("")?;
+        }
+        self.steps.tell(step)
+    }
 }
 
 fn write(text: &str) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     written.map_err(|error| {
         Error::new(Code::Internal, "cannot write to standard output").caused_by(error)

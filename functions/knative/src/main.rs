@@ -13,6 +13,7 @@ mod runs;
 mod sandbox;
 mod serve;
 mod signals;
+mod steps;
 mod threads;
 mod tools;
 mod unread;

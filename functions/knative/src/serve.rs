@@ -11,7 +11,7 @@ use tokio::{net::TcpListener, sync::oneshot};
 
 use crate::{
     connections::{self, HEAD_WITHIN},
-    discover::{self, choose},
+    discover::Answerer,
     first_key::AdminKey,
     signals,
     threads::Threads,
@@ -25,7 +25,8 @@ pub(crate) async fn serve(mut settings: Settings) -> Result<()> {
     dormouse_wiring::start_logging(&settings)?;
     let (listener, address) = listen(&settings.listen).await?;
     let threads = threads()?;
-    let upstream = upstream(&mut settings).await;
+    let own = port(&settings.listen);
+    let upstream = Answerer::choose(&mut settings, own).await.to_string();
     let (gateway, machine) = dormouse_wiring::gateway_on_machine(settings)?;
     let key = AdminKey::of(&gateway).await?;
     let found = [Some(upstream), sleepers(&gateway).await];
@@ -73,21 +74,6 @@ async fn run(listener: TcpListener, threads: &Threads, gateway: Gateway) {
         () = connections::serve(listener, threads, router, HEAD_WITHIN, until_told(stopping)) => {}
         () = after(stopped, drain, gateway) => {}
     }
-}
-
-/// Finds a model server unless the settings name one, and says in a line what it found.
-async fn upstream(settings: &mut Settings) -> String {
-    if let Some(url) = &settings.upstream {
-        return format!("Upstream: {url}");
-    }
-    if let Some(source) = &settings.config {
-        return format!("Catalog: {}", source.name());
-    }
-    if settings.models.is_some() {
-        return "Upstream: none, only the models of this machine".to_owned();
-    }
-    let own = port(&settings.listen);
-    choose(settings, own).await.unwrap_or_else(|| discover::ADVICE.to_owned())
 }
 
 /// The port on which this gateway listens itself.
