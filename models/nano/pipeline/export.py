@@ -60,6 +60,8 @@ def _describe(out: gguf.GGUFWriter, shape: Shape) -> None:
     out.add_rope_dimension_count(shape.head)
     out.add_vocab_size(shape.vocabulary)
     out.add_chat_template(TEMPLATE.read_text())
+    # The likeliest token, unless a request says otherwise: what it has learnt has one right form.
+    out.add_sampling_temp(0.0)
 
 
 def _vocabulary(out: gguf.GGUFWriter, vocabulary: Vocabulary) -> None:
