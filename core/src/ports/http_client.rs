@@ -1,6 +1,6 @@
 //! Calling other servers.
 
-use std::fmt;
+use std::{ffi::OsStr, fmt, path::Path};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -83,6 +83,12 @@ impl EmbeddedModel {
         format!("{}://{}", Self::SCHEME, hex(self.name.bytes()))
     }
 
+    /// What callers name it by: its name, or that of its file without the end.
+    pub fn id(&self) -> &str {
+        let stem = Path::new(&self.name).file_stem().and_then(OsStr::to_str);
+        stem.unwrap_or(&self.name)
+    }
+
     /// The model that `uri` names; `None` if it names none.
     pub fn of(uri: &Uri) -> Option<Self> {
         hidden(uri, Self::SCHEME).map(|name| Self { name })
@@ -112,9 +118,12 @@ mod tests {
 
     #[test]
     fn a_model_in_process_is_named_by_people_and_by_a_url() {
-        for (text, name) in [("embedded:nano", "nano"), ("embedded:/a b/x.gguf", "/a b/x.gguf")] {
+        for (text, name, id) in [
+            ("embedded:nano", "nano", "nano"),
+            ("embedded:/a b/x.q8_0.gguf", "/a b/x.q8_0.gguf", "x.q8_0"),
+        ] {
             let model = EmbeddedModel::written(text).unwrap();
-            assert_eq!(model.name, name);
+            assert_eq!((&*model.name, model.id()), (name, id));
             let uri: Uri = format!("{}/chat/completions", model.url()).parse().unwrap();
             assert_eq!(EmbeddedModel::of(&uri), Some(model));
             assert_eq!(UnixSocket::of(&uri), None);

@@ -44,7 +44,7 @@ pub(crate) async fn ask(mut settings: Settings, question: &str) -> Result<()> {
         built_in @ Answerer::BuiltIn(_) => note(&built_in.to_string())?,
         Answerer::Named(_) | Answerer::Found { .. } => {}
     }
-    let hands = hands(&mut settings);
+    let hands = hands(&settings);
     // The question goes the way of every other: with a key, a hold and a receipt.
     let key = dormouse_wiring::random_secret();
     settings.api_key = Some(Secret::new(&key));
@@ -59,11 +59,8 @@ pub(crate) async fn ask(mut settings: Settings, question: &str) -> Result<()> {
 
 /// What the request says of the gateway's own tools. A model in process knows nothing, and has them without being
 /// asked; with another one that is a matter of the mode.
-fn hands(settings: &mut Settings) -> Value {
-    let upstream = settings.upstream.as_deref();
-    let in_process = upstream.and_then(EmbeddedModel::written).is_some();
-    // Whether a file has words for tools is not known before it is loaded. Every model reads ours.
-    settings.emulate_tools |= in_process && upstream != dormouse_wiring::built_in_model();
+fn hands(settings: &Settings) -> Value {
+    let in_process = settings.upstream.as_deref().and_then(EmbeddedModel::written).is_some();
     match (settings.mode, in_process) {
         (Mode::Loop, _) => json!({ "mode": "loop", "steps": true }),
         (Mode::Emulate, true) => json!({ "mode": "loop", "steps": true, "tools": TOOLS }),

@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use dormouse_core::{Code, Error, Result, gateway::Gateway, settings::Settings};
+use dormouse_core::{
+    Code, Error, Result, gateway::Gateway, ports::EmbeddedModel, settings::Settings,
+};
 use tokio::{net::TcpListener, sync::oneshot};
 
 use crate::{
@@ -123,10 +125,14 @@ pub(crate) fn say(text: &str) -> Result<()> {
     })
 }
 
-/// A model for the line to paste: the default, else the upstream's first.
+/// A model for the line to paste: the default, else the upstream's first. One in process is not loaded for that.
 async fn some_model(gateway: &Gateway) -> String {
-    if let Some(model) = &gateway.settings().default_model {
+    let settings = gateway.settings();
+    if let Some(model) = &settings.default_model {
         return model.clone();
+    }
+    if let Some(model) = settings.upstream.as_deref().and_then(EmbeddedModel::written) {
+        return model.id().to_owned();
     }
     match gateway.models().await {
         Ok(models) => models.into_iter().next().map_or_else(|| "default".into(), |model| model.id),

@@ -24,6 +24,8 @@ pub enum Format {
     F32,
     /// Floats of 16 bits.
     F16,
+    /// The first half of floats of 32 bits.
+    Bf16,
     /// Whole numbers of 8 bits, 32 with a scale.
     Q8_0,
 }
@@ -119,6 +121,7 @@ impl Format {
             Self::F32 => 0,
             Self::F16 => 1,
             Self::Q8_0 => 8,
+            Self::Bf16 => 30,
         }
     }
 
@@ -126,6 +129,10 @@ impl Format {
         match self {
             Self::F32 => out.extend(values.iter().flat_map(|value| value.to_le_bytes())),
             Self::F16 => out.extend(values.iter().flat_map(|value| f16(*value).to_le_bytes())),
+            Self::Bf16 => {
+                let half = |value: &f32| ((value.to_bits() >> 16) as u16).to_le_bytes();
+                out.extend(values.iter().flat_map(half));
+            }
             Self::Q8_0 => values.chunks(BLOCK).for_each(|block| {
                 let most = block.iter().fold(0f32, |most, value| most.max(value.abs()));
                 out.extend(f16(most / 127.0).to_le_bytes());

@@ -7,19 +7,13 @@ use dormouse_testkit::gguf::{Format, GgufFile, letters_of_bytes};
 
 /// What it answers.
 pub(crate) const ANSWER: &str = "It is what the calculator says.";
+/// How it calls the calculator.
+const CALLS: &str = "<tool_call>\n{\"name\": \"calculator\", \"arguments\": {\"expression\": \"17*23\"}}\n</tool_call>";
 
 const WIDTH: usize = 32;
 /// Its tokens: what ends a turn, what begins its own, what stands behind every result, and what it says.
-const TOKENS: [(&str, i32); 5] = [
-    ("<end>", 3),
-    ("<turn>", 3),
-    ("</tool_response>", 4),
-    (
-        "<tool_call>\n{\"name\": \"calculator\", \"arguments\": {\"expression\": \"17*23\"}}\n</tool_call>",
-        4,
-    ),
-    ("DONE: It is what the calculator says.", 4),
-];
+const TOKENS: [(&str, i32); 5] =
+    [("<end>", 3), ("<turn>", 3), ("</tool_response>", 4), (CALLS, 4), (ANSWER, 4)];
 const END: usize = 0;
 const TURN: usize = 1;
 const RESULT: usize = 2;

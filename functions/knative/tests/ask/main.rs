@@ -6,6 +6,7 @@
 )]
 
 mod by_hand;
+mod served;
 
 use std::{env, fs, process::Output};
 

@@ -21,4 +21,3 @@ mod weights;
 pub use engine::{Answer, Ending, Engine, Facts, Limits, Piece, Prompt, Threads, Why};
 pub use sampler::Sampling;
 pub use server::InProcess;
-pub use shelf::{NANO, has_nano};

@@ -9,8 +9,6 @@ mod chat;
 mod question;
 mod telling;
 
-use std::path::Path;
-
 use async_trait::async_trait;
 use bytes::Bytes;
 use dormouse_core::{
@@ -25,7 +23,7 @@ use serde_json::{Value, json};
 
 use crate::{
     engine::{Engine, Limits},
-    shelf::{NANO, Shelf},
+    shelf::Shelf,
 };
 
 /// Answers in this process. Nothing is loaded, and no thread started, before the first request.
@@ -45,20 +43,20 @@ impl InProcess {
         model: &EmbeddedModel,
         request: Request<Bytes>,
     ) -> Result<Response<ByteStream>> {
-        let id = id_of(&model.name);
+        let id = model.id();
         let path = request.uri().path().trim_end_matches('/');
         match (request.method(), path.strip_prefix("/v1").unwrap_or(path)) {
             (&Method::GET, "/models") => {
                 let engine = self.shelf.model(&model.name).await?;
-                Ok(whole(StatusCode::OK, described(&id, &engine).to_string().into()))
+                Ok(whole(StatusCode::OK, described(id, &engine).to_string().into()))
             }
             (&Method::POST, "/chat/completions") => {
-                let question = Question::read(request.body(), &id)?;
+                let question = Question::read(request.body(), id)?;
                 let engine = self.shelf.model(&model.name).await?;
-                chat::answer(&engine, question, id).await
+                chat::answer(&engine, question, id.to_owned()).await
             }
             (&Method::POST, "/chat/completions/input_tokens") => {
-                let question = Question::read(request.body(), &id)?;
+                let question = Question::read(request.body(), id)?;
                 let engine = self.shelf.model(&model.name).await?;
                 let count = engine.tokens(&question.prompt(&engine)?)?.len();
                 Ok(whole(StatusCode::OK, json!({ "input_tokens": count }).to_string().into()))
@@ -87,12 +85,6 @@ impl HttpClient for InProcess {
             Ok(whole(status(&error), error_body(&error).to_string().into()))
         })
     }
-}
-
-/// What callers name a model by: that of the file, without its end.
-fn id_of(name: &str) -> String {
-    let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str());
-    if name == NANO { name.to_owned() } else { stem.unwrap_or(name).to_owned() }
 }
 
 /// The list of models, which is this one: as llama.cpp's server writes it.

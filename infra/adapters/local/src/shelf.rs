@@ -12,18 +12,13 @@ use futures::{channel::oneshot, lock::Mutex as AsyncMutex};
 use crate::engine::{Engine, Limits, Threads};
 
 /// The name of the model that is compiled in.
-pub const NANO: &str = "nano";
+const NANO: &str = "nano";
 
 /// The bytes of the model that is compiled in.
 #[cfg(feature = "nano")]
 const NANO_BYTES: Option<&[u8]> = Some(include_bytes!("../../../../models/nano/nano.gguf"));
 #[cfg(not(feature = "nano"))]
 const NANO_BYTES: Option<&[u8]> = None;
-
-/// Whether a model is compiled in.
-pub const fn has_nano() -> bool {
-    NANO_BYTES.is_some()
-}
 
 /// The models that were asked for. There are no more of them than the operator names.
 #[derive(Debug)]

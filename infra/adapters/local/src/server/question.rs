@@ -6,6 +6,8 @@ use bytes::Bytes;
 use dormouse_core::{
     Code, Error, Result,
     chat::{OutputFormat, Request, ToolChoice},
+    emulate::{Abilities, Emulation},
+    parse::CallIds,
     wire::openai_chat,
 };
 use serde_json::{Map, Value};
@@ -60,10 +62,6 @@ impl Question {
         if fields.contains_key("grammar") || fields.contains_key("json_schema") {
             return unable("grammar", "a model in process cannot be held to a form");
         }
-        let list = |value: Option<Value>| match value {
-            Some(Value::Array(items)) => items,
-            _ => Vec::new(),
-        };
         let messages = list(fields.shift_remove("messages")).into_iter().enumerate();
         let messages = messages.map(|(at, it)| message(at, it)).collect::<Result<_>>()?;
         let mut tools = list(fields.shift_remove("tools"));
@@ -77,9 +75,17 @@ impl Question {
         Ok(Self { request, conversation: Conversation { messages, tools, more }, fields })
     }
 
-    /// The text in which it is put to the model.
+    /// The text in which it is put to the model. One that has no words for tools is told of them in the gateway's.
     pub(super) fn prompt(&self, engine: &Engine) -> Result<String> {
-        engine.prompt(&self.conversation)
+        if engine.facts().tools || self.conversation.tools.is_empty() {
+            return engine.prompt(&self.conversation);
+        }
+        let told = Emulation::new(&self.request, Abilities::default(), call_ids());
+        let messages = told.map(|told| openai_chat::encode_messages(&told.request.messages));
+        let messages = list(messages).into_iter().enumerate();
+        let messages = messages.map(|(at, it)| message(at, it)).collect::<Result<_>>()?;
+        let more = self.conversation.more.clone();
+        engine.prompt(&Conversation { messages, tools: Vec::new(), more })
     }
 
     /// What the model is to do.
@@ -134,6 +140,18 @@ impl Question {
             Some(_) => Err(wrong()),
         }
     }
+}
+
+fn list(value: Option<Value>) -> Vec<Value> {
+    match value {
+        Some(Value::Array(items)) => items,
+        _ => Vec::new(),
+    }
+}
+
+/// Ids for calls that the model prints.
+pub(super) fn call_ids() -> CallIds {
+    CallIds::new(|| format!("call_{:016x}", fastrand::u64(..)))
 }
 
 /// A message as templates expect it: its content is a text, and arguments are objects.

@@ -3,9 +3,10 @@
 
 use dormouse_core::{
     chat::{Chunk, Delta, Event, FinishReason, PartKind, Request, Tool, Usage},
-    parse::{CallIds, CallOptions, PrintedCalls, ReasoningMarks, ReasoningTags},
+    parse::{CallOptions, PrintedCalls, ReasoningMarks, ReasoningTags},
 };
 
+use super::question::call_ids;
 use crate::engine::{Ending, Why};
 
 /// Tells one answer.
@@ -29,8 +30,7 @@ impl Telling {
             required: false,
             leaves_code: true,
         };
-        let ids = || CallIds::new(|| format!("call_{:016x}", fastrand::u64(..)));
-        let calls = |tools: &[Tool]| PrintedCalls::new(tools, options, ids());
+        let calls = |tools: &[Tool]| PrintedCalls::new(tools, options, call_ids());
         let calls = (!request.tools.is_empty()).then(|| calls(&request.tools));
         let thoughts = ReasoningTags::new(marks);
         Self { thoughts, calls, usage, speaking: false, called: false }

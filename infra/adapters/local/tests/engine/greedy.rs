@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    Told, engine, likeliest,
+    LIMITS, Told, likeliest, load,
     maker::{Maker, Vocabulary},
     told,
 };
@@ -44,13 +44,14 @@ struct Said {
 
 /// The models: every way to write weights that is computed without further rounding, and each way to make
 /// tokens of texts.
-fn models() -> Vec<(&'static str, Maker)> {
+fn models() -> Vec<(&'static str, Vec<u8>)> {
     let usual = Maker::default;
     let vocabulary = |vocabulary| Maker { vocabulary, layers: 1, ..usual() };
     let wide = Maker { width: 96, heads: 3, kv_heads: 3, feed: 160, layers: 3, ..usual() };
-    vec![
+    let made = [
         ("F32", usual()),
         ("F16, embedding used again", Maker { format: Format::F16, output: false, ..usual() }),
+        ("BF16", Maker { format: Format::Bf16, ..usual() }),
         ("Q8_0", Maker { format: Format::Q8_0, ..usual() }),
         (
             "Q8_0, as many keys as queries",
@@ -59,7 +60,8 @@ fn models() -> Vec<(&'static str, Maker)> {
         ("cut as Llama 3 does", vocabulary(Vocabulary::Pairs("llama-bpe"))),
         ("cut as Qwen 2 does", vocabulary(Vocabulary::Pairs("qwen2"))),
         ("SentencePiece", vocabulary(Vocabulary::Pieces)),
-    ]
+    ];
+    made.into_iter().map(|(name, maker)| (name, maker.bytes())).collect()
 }
 
 #[tokio::test]
@@ -80,8 +82,8 @@ async fn the_likeliest_answer_is_that_of_llama_cpp_on_this_machine() {
 }
 
 async fn compare(said: Vec<Said>) {
-    for (name, maker) in models() {
-        let engine = engine(&maker);
+    for (name, file) in models() {
+        let engine = load(&file, &LIMITS);
         for theirs in said.iter().filter(|said| said.model == name) {
             let input = engine.tokens(&theirs.prompt).unwrap();
             assert_eq!(input, theirs.input, "{name}: {:?}", theirs.prompt);
@@ -96,9 +98,9 @@ async fn said_by_llama_cpp() -> Vec<Said> {
     let folder = tempfile::tempdir().unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/model/llama");
     let mut said = Vec::new();
-    for (name, maker) in models() {
+    for (name, bytes) in models() {
         let file = folder.path().join("model.gguf");
-        fs::write(&file, maker.bytes()).unwrap();
+        fs::write(&file, bytes).unwrap();
         let arguments = [file.to_str().unwrap(), "--context", "256", "--exact"];
         let mut process = Process::start::<&str, &str>(&script, &arguments, []);
         let address = process.address().await;

@@ -24,8 +24,13 @@ pub(crate) fn engine(maker: &Maker) -> Engine {
 
 /// A model with limits of its own.
 pub(crate) fn engine_within(maker: &Maker, limits: &Limits) -> Engine {
+    load(&maker.bytes(), limits)
+}
+
+/// The model in a file.
+pub(crate) fn load(file: &[u8], limits: &Limits) -> Engine {
     let threads = Threads::start(limits.threads).unwrap();
-    Engine::load(&maker.bytes(), &threads, limits).unwrap()
+    Engine::load(file, &threads, limits).unwrap()
 }
 
 /// The likeliest answer to `text`, of at most `most` tokens, none of which ends it.

@@ -118,13 +118,11 @@ async fn a_stream_says_what_a_whole_answer_says() {
 async fn what_would_change_the_answer_and_cannot_be_had_is_refused_by_name() {
     let stage = Stage::new(&Maker::default());
     let image = json!([{ "role": "user", "content": [{ "type": "image_url", "image_url": { "url": "data:image/png;base64,AA==" } }] }]);
-    let tool = json!([{ "type": "function", "function": { "name": "f", "parameters": { "type": "object" } } }]);
     for (body, named) in [
         (with("n", json!(2)), "n"),
         (with("logprobs", json!(true)), "logprobs"),
         (with("response_format", json!({ "type": "json_object" })), "response_format"),
         (with("messages", image), "messages[0].content[0]"),
-        (with("tools", tool), "tools"),
         (with("logit_bias", json!({ "a": 1 })), "logit_bias"),
     ] {
         let (status, error) = stage.json("/chat/completions", &body).await;
@@ -176,6 +174,20 @@ async fn tools_reach_the_template_and_arguments_are_objects_there() {
     assert_eq!(count(&body).await, with_tools + 1, "one letter more in the argument");
     body["tool_choice"] = json!("none");
     assert!(count(&body).await < with_tools, "tools that may not be called are not told of");
+}
+
+#[tokio::test]
+async fn a_model_whose_template_has_no_words_for_tools_is_told_of_them_in_ours() {
+    let stage = Stage::new(&Maker { context: 4096, ..Maker::default() });
+    let count = async |body: &Value| {
+        stage.json("/chat/completions/input_tokens", body).await.1["input_tokens"].as_u64().unwrap()
+    };
+    let tool = |name: &str| json!([{ "type": "function", "function": { "name": name, "parameters": { "type": "object" } } }]);
+    let (without, one) = (count(&ask()).await, count(&with("tools", tool("f"))).await);
+    assert!(one > without + 100, "{one} tokens with a tool, {without} without");
+    assert_eq!(count(&with("tools", tool("ff"))).await, one + 1);
+    let (status, answer) = stage.json("/chat/completions", &with("tools", tool("f"))).await;
+    assert_eq!((status, &answer["usage"]["prompt_tokens"]), (StatusCode::OK, &json!(one)));
 }
 
 #[tokio::test]
