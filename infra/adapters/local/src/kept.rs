@@ -34,11 +34,18 @@ impl Kept {
         context
     }
 
-    /// Keeps a context, and lets go of the oldest ones if that is too much.
+    /// Keeps a context, unless it is the beginning of one that is kept, and lets go of the oldest ones if that is
+    /// too much.
     pub(crate) fn keep(&self, context: Context) {
         let mut contexts = self.contexts.lock().unwrap_or_else(PoisonError::into_inner);
-        // What it begins with is in it.
-        contexts.retain(|kept| common(kept.tokens(), context.tokens()) < kept.tokens().len());
+        if let Some(at) =
+            contexts.iter().position(|kept| kept.tokens().starts_with(context.tokens()))
+        {
+            // It was of use just now.
+            let kept = contexts.remove(at);
+            return contexts.push(kept);
+        }
+        contexts.retain(|kept| !context.tokens().starts_with(kept.tokens()));
         contexts.push(context);
         let mut blocks = HashSet::new();
         let fit = contexts.iter().rev().take_while(|context| {

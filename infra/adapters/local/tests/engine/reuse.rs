@@ -51,6 +51,25 @@ async fn no_more_is_kept_than_may_be() {
     assert_eq!((cached("b").await, cached("b").await, cached("a").await), (0, 35, 0));
 }
 
+#[tokio::test]
+async fn what_begins_a_longer_answer_is_not_kept_beside_it() {
+    let block = 2 * 2 * 2 * 16 * 32 * 4;
+    let engine = engine_within(&Maker::default(), &Limits { kept_bytes: 4 * block, ..LIMITS });
+    let prompt = "a".repeat(50);
+    let long = told(engine.answer(likeliest(&prompt, 70))).await.unwrap();
+    let read = long.input + long.tokens.len() - 1;
+    assert!((97..=128).contains(&read), "four blocks: {read}");
+
+    told(engine.answer(likeliest(&prompt, 1))).await.unwrap();
+
+    let again = told(engine.answer(likeliest(&prompt, 70))).await.unwrap();
+    assert_eq!((again.cached, &again.text), (long.input - 1, &long.text));
+    let tokens = engine.tokens(&format!("{prompt}{}", long.text)).unwrap();
+    let further =
+        told(engine.answer(likeliest(&format!("{prompt}{}", long.text), 1))).await.unwrap();
+    assert_eq!((further.input, further.cached > long.input), (tokens.len(), true));
+}
+
 #[test]
 fn whatever_was_read_before_an_answer_is_the_same() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
