@@ -74,12 +74,8 @@ fn may_continue(bytes: &[u8]) -> bool {
 
 /// How many bytes at the end of `text` are the beginning of `stop`.
 fn overlap(text: &str, stop: &str) -> usize {
-    let starts = stop.char_indices().map(|(at, letter)| at + letter.len_utf8());
-    starts
-        .rev()
-        .skip(1)
-        .find(|length| stop.get(..*length).is_some_and(|it| text.ends_with(it)))
-        .unwrap_or(0)
+    let mut ends = text.char_indices().filter_map(|(at, _)| text.get(at..));
+    ends.find(|end| stop.starts_with(end)).map_or(0, str::len)
 }
 
 #[cfg(test)]
