@@ -2,7 +2,7 @@
 
 mod answer;
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, io, path::Path, sync::Arc};
 
 pub use answer::{Answer, Ending, Piece, Prompt, Why};
 use dormouse_core::{Code, Error, Result};
@@ -67,11 +67,18 @@ impl Engine {
     /// [`Code::UpstreamInvalid`]: the file cannot be read, is no GGUF file, or needs what is not
     /// supported; the message says what.
     pub fn open(path: &Path, threads: &Threads, limits: &Limits) -> Result<Self> {
-        let bytes = fs::read(path).map_err(|error| {
-            let message = format!("the model's file {} cannot be read: {error}", path.display());
-            Error::new(Code::UpstreamInvalid, message).caused_by(error)
-        })?;
-        Self::load(&bytes, threads, limits)
+        // Callers may read it: where the file lies is the operator's affair.
+        let name = path.file_name().unwrap_or_default().display();
+        let unreadable = |why: &str| {
+            let message = format!("the model's file {name} cannot be read: {why}");
+            Error::new(Code::UpstreamInvalid, message)
+        };
+        let failed = |error: io::Error| unreadable(&error.to_string()).caused_by(error);
+        // A device may have no end.
+        if !fs::metadata(path).map_err(failed)?.is_file() {
+            return Err(unreadable("it is no file"));
+        }
+        Self::load(&fs::read(path).map_err(failed)?, threads, limits)
     }
 
     /// Loads the model in the `bytes` of a file.

@@ -1,7 +1,7 @@
 //! GGUF files: the facts that a file states, and its tensors, as views of its bytes.
 //!
 //! Source: ggml's `docs/gguf.md`. Whatever the bytes are, reading them ends in a file or in an error, and
-//! asks for no more memory than their length allows.
+//! asks for little memory: tensors are not copied, and what is named or listed is counted.
 
 mod format;
 
@@ -16,6 +16,10 @@ const MAX_DEPTH: usize = 4;
 const ALIGNMENT: u64 = 32;
 /// The most dimensions of a tensor.
 const MAX_DIMENSIONS: u32 = 4;
+/// The most facts, and the most tensors: more than any model has.
+const MAX_NAMED: u64 = 1 << 16;
+/// The most items of all lists together: the largest vocabularies have some hundred thousand tokens, in three lists.
+const MAX_ITEMS: u64 = 1 << 22;
 
 /// A file.
 #[derive(Debug)]
@@ -52,7 +56,7 @@ pub(crate) fn broken(why: impl AsRef<str>) -> Error {
 impl<'a> Gguf<'a> {
     /// Reads a file of version 2 or 3.
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self> {
-        let mut cursor = Cursor { bytes, at: 0 };
+        let mut cursor = Cursor { bytes, at: 0, items: 0 };
         if cursor.take(4)? != b"GGUF" {
             return Err(broken("it is no GGUF file"));
         }
@@ -61,6 +65,9 @@ impl<'a> Gguf<'a> {
             return Err(broken(format!("it is GGUF of version {version}; 2 and 3 are known")));
         }
         let (tensors, facts) = (cursor.u64()?, cursor.u64()?);
+        if tensors.max(facts) > MAX_NAMED {
+            return Err(broken(format!("it has more than {MAX_NAMED} facts or tensors")));
+        }
         let mut file = Self { facts: HashMap::new(), tensors: HashMap::new() };
         for _ in 0..facts {
             let name = cursor.text()?;
@@ -157,6 +164,8 @@ impl<'a> Gguf<'a> {
 struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// How many items the lists have.
+    items: u64,
 }
 
 impl<'a> Cursor<'a> {
@@ -210,6 +219,10 @@ impl<'a> Cursor<'a> {
             return Err(broken("its lists lie too deep in each other"));
         }
         let (kind, length) = (self.u32()?, self.u64()?);
+        self.items = self.items.saturating_add(length);
+        if self.items > MAX_ITEMS {
+            return Err(broken(format!("its lists have more than {MAX_ITEMS} items")));
+        }
         let mut items = Vec::new();
         for _ in 0..length {
             items.push(self.fact(kind, depth + 1)?);

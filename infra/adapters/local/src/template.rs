@@ -21,6 +21,8 @@ use serde_json::{
 use crate::gguf::broken;
 
 const NAME: &str = "chat";
+/// How many instructions a template may run for one conversation: a hundred thousand messages' worth.
+const FUEL: u64 = 5_000_000;
 
 /// A model's template.
 #[derive(Debug)]
@@ -56,6 +58,7 @@ impl Template {
     pub(crate) fn new(source: &str, bos: String, eos: String) -> Result<Self> {
         let mut environment = Environment::new();
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        environment.set_fuel(Some(FUEL));
         environment.set_syntax(syntax.map_err(|error| {
             Error::new(Code::Internal, "templates have no syntax").caused_by(error)
         })?);
@@ -192,6 +195,17 @@ mod tests {
         let error = written(source, &json!({ "messages": [] })).unwrap_err();
         assert!(error.message().contains("roles must alternate"), "{error}");
         assert_eq!(error.param(), Some("messages"));
+    }
+
+    #[test]
+    fn a_template_that_does_not_end_is_ended() {
+        let nothing = json!({ "messages": [] });
+        let nested = "{% for i in range(99999) %}".repeat(3) + &"{% endfor %}".repeat(3);
+        let itself = "{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}";
+        for source in [&nested, itself] {
+            let error = written(source, &nothing).unwrap_err();
+            assert_eq!(error.code(), Code::InvalidRequest, "{error}");
+        }
     }
 
     #[test]

@@ -45,7 +45,10 @@ fn a_file_that_is_none_is_refused() {
         assert_eq!(load(bytes).unwrap_err().code(), Code::UpstreamInvalid);
     }
     let absent = Engine::open("/nowhere/x.gguf".as_ref(), &Threads::start(1).unwrap(), &LIMITS);
-    assert!(absent.unwrap_err().message().contains("/nowhere/x.gguf"));
+    let absent = absent.unwrap_err();
+    assert!(absent.message().contains("file x.gguf cannot be read"), "{absent}");
+    let folder = Engine::open("/".as_ref(), &Threads::start(1).unwrap(), &LIMITS);
+    assert!(folder.unwrap_err().message().contains("it is no file"));
 }
 
 #[test]
@@ -56,6 +59,22 @@ fn a_file_that_was_cut_off_is_refused_wherever_it_was() {
     for end in ends {
         assert!(load(&bytes[..end]).is_err(), "cut off at {end}");
     }
+}
+
+#[test]
+fn a_file_that_would_take_more_memory_than_any_model_is_refused() {
+    let head = |tensors: u64, facts: u64| {
+        [b"GGUF\x03\0\0\0".as_slice(), &tensors.to_le_bytes(), &facts.to_le_bytes()].concat()
+    };
+    let why = |bytes: &[u8]| load(bytes).unwrap_err().message().to_owned();
+    assert!(why(&head(1 << 20, 0)).contains("facts or tensors"));
+    assert!(why(&head(0, u64::MAX)).contains("facts or tensors"));
+    // A byte of such a list would become many.
+    let length: u64 = 5 << 20;
+    let stated =
+        [b"\x01\0\0\0\0\0\0\0a\x09\0\0\0\0\0\0\0".as_slice(), &length.to_le_bytes()].concat();
+    let list = [head(0, 1), stated, vec![0; 5 << 20]].concat();
+    assert!(why(&list).contains("items"), "{}", why(&list));
 }
 
 proptest! {
