@@ -138,6 +138,8 @@ settings! {
         "On how many threads models in process compute, all requests together. Unset, one for each core.";
     embedded_context: u32, "embedded-context", "COUNT", Some("8192"),
         "How many tokens a request to a model in process and its answer may have together; never more than the model can look at.";
+    embedded_parallel: u32, "embedded-parallel", "COUNT", Some("8"),
+        "How many requests each model in process answers at once, which bounds its memory; further ones wait.";
     embedded_cache: Size, "embedded-cache", "SIZE", Some("128MB"),
         "How much memory each model in process keeps of what it read, for requests that begin alike.";
     model_queue: u32, "model-queue", "COUNT", Some("100"),
@@ -309,6 +311,7 @@ impl Settings {
             ("DORMOUSE_MODELS_MAX", self.models_max),
             ("DORMOUSE_EMBEDDED_THREADS", self.embedded_threads),
             ("DORMOUSE_EMBEDDED_CONTEXT", Some(self.embedded_context)),
+            ("DORMOUSE_EMBEDDED_PARALLEL", Some(self.embedded_parallel)),
             ("DORMOUSE_MAX_OUTPUT_TOKENS", Some(self.max_output_tokens)),
             ("DORMOUSE_AGENT_STEPS", Some(self.agent_steps)),
             ("DORMOUSE_AGENT_REPETITIONS", Some(self.agent_repetitions)),

@@ -39,7 +39,7 @@ fn main() -> Outcome<()> {
     };
     let llama = Llama::start(script, model, threads)?;
     let count: usize = threads.parse()?;
-    let limits = Limits { threads: count, context: CONTEXT, kept_bytes: 0 };
+    let limits = Limits { threads: count, context: CONTEXT, at_once: 1, kept_bytes: 0 };
     let began = Instant::now();
     let engine = Engine::open(Path::new(model), &Threads::start(count)?, &limits)?;
     let loading = began.elapsed();

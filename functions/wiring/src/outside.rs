@@ -57,6 +57,7 @@ mod here {
         Models::new(Limits {
             threads: count(settings.embedded_threads.unwrap_or_else(crate::cores)),
             context: count(settings.embedded_context),
+            at_once: count(settings.embedded_parallel),
             kept_bytes: settings.embedded_cache.0,
         })
     }

@@ -7,6 +7,7 @@ use std::{fs, io, path::Path, sync::Arc};
 pub use answer::{Answer, Ending, Piece, Prompt, Why};
 use dormouse_core::{Code, Error, Result};
 use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
 
 use crate::{
     gguf::Gguf,
@@ -25,6 +26,8 @@ pub struct Limits {
     pub threads: usize,
     /// How many tokens a request and its answer may have. A model that can look at fewer has fewer.
     pub context: usize,
+    /// How many answers each model gives at once; further ones wait. At least 1.
+    pub at_once: usize,
     /// How many bytes of contexts are kept of each model, for requests that begin alike.
     pub kept_bytes: usize,
 }
@@ -39,6 +42,8 @@ struct Loaded {
     tokenizer: Tokenizer,
     template: Option<Template>,
     pool: Pool,
+    /// As many permits as answers may be given at once.
+    places: Arc<Semaphore>,
     kept: Kept,
     context: usize,
     facts: Facts,
@@ -105,7 +110,9 @@ impl Engine {
         };
         let kept = Kept::new(limits.kept_bytes / model.block_bytes());
         let pool = threads.0.clone();
-        Ok(Self(Arc::new(Loaded { model, tokenizer, template, pool, kept, context, facts })))
+        let places = Arc::new(Semaphore::new(limits.at_once.clamp(1, Semaphore::MAX_PERMITS)));
+        let loaded = Loaded { model, tokenizer, template, pool, places, kept, context, facts };
+        Ok(Self(Arc::new(loaded)))
     }
 
     /// What its file says of it.
@@ -161,8 +168,21 @@ impl Engine {
         self.0.tokenizer.ends(token)
     }
 
-    /// Begins to answer. Nothing is computed for an [`Answer`] that was dropped, but the token that is
-    /// being computed.
+    /// Does `work` with it on the threads of models: what takes long keeps nobody else waiting there.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Internal`] if it panicked.
+    pub(crate) async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T> {
+        let its = self.clone();
+        self.0.pool.compute(move || work(&its)).await
+    }
+
+    /// Begins to answer; where the model gives as many answers as it may, when one of them has ended. Nothing is
+    /// computed for an [`Answer`] that was dropped, but the token that is being computed.
     pub fn answer(&self, prompt: Prompt) -> Answer {
         answer::begin(self.clone(), prompt)
     }

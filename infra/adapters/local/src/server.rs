@@ -58,7 +58,8 @@ impl InProcess {
             (&Method::POST, "/chat/completions/input_tokens") => {
                 let question = Question::read(request.body(), id)?;
                 let engine = self.shelf.model(&model.name).await?;
-                let count = engine.tokens(&question.prompt(&engine)?)?.len();
+                let count = move |its: &Engine| Ok(its.tokens(&question.prompt(its)?)?.len());
+                let count: usize = engine.compute(count).await??;
                 Ok(whole(StatusCode::OK, json!({ "input_tokens": count }).to_string().into()))
             }
             (_, path) => {

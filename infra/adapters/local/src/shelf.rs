@@ -7,7 +7,7 @@ use std::{
 };
 
 use dormouse_core::{Code, Error, Result};
-use futures::{channel::oneshot, lock::Mutex as AsyncMutex};
+use futures::lock::Mutex as AsyncMutex;
 
 use crate::engine::{Engine, Limits, Threads};
 
@@ -52,26 +52,13 @@ impl Shelf {
     /// Loads it on the models' own threads: those of the gateway answer others meanwhile.
     async fn load(&self, name: &str) -> Result<Engine> {
         let threads = self.threads()?;
-        let (sender, receiver) = oneshot::channel();
         let (owned, limits, its) = (name.to_owned(), self.limits, threads.clone());
-        threads.0.spawn(async move {
-            let loaded = if owned == NANO {
-                let none = || {
-                    let message = "this build of the gateway carries no model of its own";
-                    Error::new(Code::UpstreamUnreachable, message)
-                };
-                NANO_BYTES.ok_or_else(none).and_then(|bytes| Engine::load(bytes, &its, &limits))
-            } else {
-                Engine::open(Path::new(&owned), &its, &limits)
-            };
-            // Who asked may have left: the next one loads it again.
-            let _ = sender.send(loaded);
-        });
-        let loaded = receiver.await.map_err(|_| {
-            Error::new(Code::Internal, "loading the model broke off").caused_by(name.to_owned())
-        })??;
-        tracing::info!(model = name, parameters = loaded.facts().parameters, "a model is loaded");
-        Ok(loaded)
+        let loaded = threads.0.compute(move || load(&owned, &its, &limits)).await?;
+        match &loaded {
+            Ok(engine) => log_loaded(name, engine),
+            Err(error) => log_refused(name, error),
+        }
+        loaded
     }
 
     fn threads(&self) -> Result<&Threads> {
@@ -81,4 +68,25 @@ impl Shelf {
         let started = Threads::start(self.limits.threads)?;
         Ok(self.threads.get_or_init(|| started))
     }
+}
+
+fn load(name: &str, threads: &Threads, limits: &Limits) -> Result<Engine> {
+    if name != NANO {
+        return Engine::open(Path::new(name), threads, limits);
+    }
+    let bytes = NANO_BYTES.ok_or_else(|| {
+        let message = "this build of the gateway carries no model of its own";
+        Error::new(Code::UpstreamUnreachable, message)
+    })?;
+    Engine::load(bytes, threads, limits)
+}
+
+fn log_loaded(name: &str, engine: &Engine) {
+    let parameters = engine.facts().parameters;
+    tracing::info!(model = name, parameters, "a model is loaded");
+}
+
+fn log_refused(name: &str, error: &Error) {
+    let error = error as &dyn std::error::Error;
+    tracing::warn!(model = name, error, "a model cannot be loaded");
 }

@@ -43,6 +43,8 @@ pub(crate) struct Tokenizer {
     /// Tokens that are found in texts as a whole, the longest first.
     special: Vec<(String, u32)>,
     ends: HashSet<u32>,
+    /// The length of the longest as it is written, in bytes: at least 1.
+    longest: usize,
     /// What every prompt begins with.
     begin: Option<u32>,
     kind: Kind,
@@ -99,12 +101,19 @@ impl Tokenizer {
         let begin = begin.then(|| id(file, "bos", written.len())).flatten();
         let special = special(&written, &types);
         let ends = ends(file, &written, &types);
-        Ok(Self { said, written, special, ends, begin, kind })
+        // The letters of byte-level tokens, and what stands for a space, are longer than what they stand for.
+        let longest = written.iter().map(String::len).max().unwrap_or(0).max(1);
+        Ok(Self { said, written, special, ends, longest, begin, kind })
     }
 
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.written.len()
+    }
+
+    /// How many bytes of a prompt no token stands for more of.
+    pub(crate) fn longest(&self) -> usize {
+        self.longest
     }
 
     /// The tokens of a prompt, in which special tokens are read as such.

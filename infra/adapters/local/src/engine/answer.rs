@@ -1,15 +1,19 @@
 //! One answer: reading the prompt, then token by token.
 
 use std::{
+    fmt,
     pin::Pin,
+    sync::Arc,
     task::{Context as TaskContext, Poll},
 };
 
 use dormouse_core::{Code, Error, Result};
 use futures::{
-    SinkExt, Stream,
+    FutureExt, SinkExt, Stream, StreamExt,
     channel::mpsc::{self, Receiver, Sender},
+    stream::BoxStream,
 };
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Engine;
 use crate::{
@@ -80,8 +84,13 @@ pub enum Why {
 
 /// The pieces of an answer, as they come. An error is the last of them; an answer that ends without
 /// [`Piece::End`] broke off.
-#[derive(Debug)]
-pub struct Answer(Receiver<Result<Piece>>);
+pub struct Answer(BoxStream<'static, Result<Piece>>);
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Answer")
+    }
+}
 
 impl Stream for Answer {
     type Item = Result<Piece>;
@@ -90,7 +99,7 @@ impl Stream for Answer {
         mut self: Pin<&mut Self>,
         context: &mut TaskContext<'_>,
     ) -> Poll<Option<Self::Item>> {
-        Pin::new(&mut self.0).poll_next(context)
+        self.0.poll_next_unpin(context)
     }
 }
 
@@ -109,15 +118,38 @@ impl From<mpsc::SendError> for Left {
     }
 }
 
+/// Begins at once where there is a place. Otherwise its reader waits for one, so that who leaves waits no longer.
 pub(super) fn begin(engine: Engine, prompt: Prompt) -> Answer {
+    let places = Arc::clone(&engine.0.places);
+    match Arc::clone(&places).try_acquire_owned() {
+        Ok(place) => Answer(begin_at(place, engine, prompt).boxed()),
+        Err(_) => {
+            let placed = places.acquire_owned().map(|place| match place {
+                Ok(place) => begin_at(place, engine, prompt).left_stream(),
+                // Nobody takes the places away.
+                Err(_) => futures::stream::empty().right_stream(),
+            });
+            Answer(placed.flatten_stream().boxed())
+        }
+    }
+}
+
+fn begin_at(
+    place: OwnedSemaphorePermit,
+    engine: Engine,
+    prompt: Prompt,
+) -> Receiver<Result<Piece>> {
     let (sender, receiver) = mpsc::channel(AHEAD);
     let pool = engine.0.pool.clone();
-    pool.spawn(async move { tell(engine, prompt, sender).await });
-    Answer(receiver)
+    pool.spawn(async move {
+        tell(engine, prompt, sender).await;
+        drop(place);
+    });
+    receiver
 }
 
 async fn tell(engine: Engine, prompt: Prompt, mut sender: Sender<Result<Piece>>) {
-    let tokens = match engine.tokens(&prompt.text).and_then(|tokens| fitting(&engine, tokens)) {
+    let tokens = match input(&engine, &prompt.text) {
         Ok(tokens) => tokens,
         Err(error) => {
             // Who left does not hear why.
@@ -136,17 +168,29 @@ async fn tell(engine: Engine, prompt: Prompt, mut sender: Sender<Result<Piece>>)
     };
     // What was read is worth keeping, whoever left.
     let _ = telling.run(&prompt, &tokens).await;
-    let Telling { engine, context, .. } = telling;
+    let Telling { engine, context, sender, .. } = telling;
     engine.0.kept.keep(context);
+    // Who reads to the end may ask for more, and finds it.
+    drop(sender);
 }
 
-fn fitting(engine: &Engine, tokens: Vec<u32>) -> Result<Vec<u32>> {
-    let (most, count) = (engine.0.context, tokens.len());
-    if count >= most {
+/// The tokens of a prompt that leaves room for an answer.
+fn input(engine: &Engine, text: &str) -> Result<Vec<u32>> {
+    let most = engine.0.context;
+    let too_long = |count: &str| {
         let message = format!(
             "the request ({count} tokens) exceeds the available context size ({most} tokens)"
         );
-        return Err(Error::new(Code::ContextOverflow, message).at("messages"));
+        Err(Error::new(Code::ContextOverflow, message).at("messages"))
+    };
+    // Far too long a text is not read to its end only to know how long it is.
+    let least = text.len() / engine.0.tokenizer.longest();
+    if least >= most {
+        return too_long(&format!("at least {least}"));
+    }
+    let tokens = engine.tokens(text)?;
+    if tokens.len() >= most {
+        return too_long(&tokens.len().to_string());
     }
     if tokens.is_empty() {
         return Err(Error::invalid("messages", "the prompt is empty"));

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use async_stream::try_stream;
 use dormouse_core::{
     Code, Error, Result,
-    chat::{Chunk, ChunkStream, Usage, Whole},
+    chat::{ChunkStream, Usage, Whole},
     ports::ByteStream,
     wire::{Opening, Served, openai_chat::OpenAiChat},
 };
@@ -21,7 +21,8 @@ pub(super) async fn answer(
     question: Question,
     model: String,
 ) -> Result<Response<ByteStream>> {
-    let task = question.task(engine)?;
+    let task = move |its: &Engine| question.task(its).map(|task| (question, task));
+    let (question, task) = engine.compute(task).await??;
     let ends_with = task.text.clone();
     let mut answer = engine.answer(task);
     let usage = match answer.next().await.ok_or_else(broke_off)?? {
@@ -58,7 +59,8 @@ fn told(mut answer: Answer, mut telling: Telling, model: String, opening: Openin
         let mut ended = false;
         while let Some(piece) = answer.next().await {
             yield match piece? {
-                Piece::Begin { .. } => Chunk::default(),
+                Piece::Begin { .. } => continue,
+                Piece::Text { text, .. } if text.is_empty() => continue,
                 Piece::Text { text, .. } => telling.text(text),
                 Piece::End(ending) => {
                     ended = true;

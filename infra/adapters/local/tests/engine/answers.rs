@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use dormouse_core::Code;
+use dormouse_core::{Code, Result};
 use dormouse_local::{Ending, Limits, Piece, Prompt, Sampling, Why};
 use futures::{
     StreamExt,
-    future::{Either, join_all, select},
+    future::{Either, join_all},
+    poll,
+    stream::select,
 };
 
 use super::{
-    LIMITS, engine, engine_within, likeliest,
+    LIMITS, Told, engine, engine_within, likeliest,
     maker::{END, Maker},
     told,
 };
@@ -73,6 +75,9 @@ async fn a_prompt_that_does_not_fit_is_refused_with_both_numbers() {
         error.message().contains("64 tokens) exceeds the available context size (64"),
         "{error}"
     );
+    // The longest token is 13 bytes.
+    let error = told(engine.answer(likeliest(&"q".repeat(1300), 1))).await.unwrap_err();
+    assert!(error.message().contains("at least 100 tokens) exceeds"), "{error}");
 }
 
 #[tokio::test]
@@ -127,10 +132,44 @@ async fn a_short_answer_does_not_wait_for_a_long_one() {
     let mut long = engine.answer(likeliest("of", 1500));
     long.next().await.unwrap().unwrap();
 
-    let short = Box::pin(told(engine.answer(likeliest("the", 4))));
-    let first = select(Box::pin(told(long)), short).await;
+    let short = engine.answer(likeliest("the", 4));
+    // A piece of each in turn, so that neither is read ahead of the other.
+    let mut both = select(long.map(Either::Left), short.map(Either::Right));
+    let mut ended = Vec::new();
+    while let Some(piece) = both.next().await {
+        match piece {
+            Either::Left(Ok(Piece::End(_))) => ended.push("long"),
+            Either::Right(Ok(Piece::End(_))) => ended.push("short"),
+            Either::Left(piece) | Either::Right(piece) => drop(piece.unwrap()),
+        }
+    }
 
-    assert!(matches!(first, Either::Right(_)), "both are told in turn");
+    assert_eq!(ended, ["short", "long"]);
+}
+
+#[tokio::test]
+async fn no_more_answers_are_given_at_once_than_may_be() {
+    let engine = engine_within(&Maker::default(), &Limits { at_once: 2, ..LIMITS });
+    let prompts = || (0..6).map(|at| likeliest(&format!("{at} of the mouse"), 60));
+    let alone = join_all(prompts().map(|prompt| told(engine.answer(prompt)))).await;
+    // Nobody reads these, so that they cannot end.
+    let mut unread: Vec<_> = (0..2).map(|_| engine.answer(likeliest("of", 200))).collect();
+    for answer in &mut unread {
+        answer.next().await.unwrap().unwrap();
+    }
+    let (mut left, mut waiting) =
+        (engine.answer(likeliest("q", 4)), engine.answer(likeliest("q", 4)));
+    assert!(poll!(left.next()).is_pending() && poll!(waiting.next()).is_pending());
+
+    // Who leaves gives the place on, and who leaves the line holds nobody up.
+    drop(left);
+    unread.pop();
+
+    assert_eq!(told(waiting).await.unwrap().ending.unwrap().output, 4);
+    let again = join_all(prompts().map(|prompt| told(engine.answer(prompt)))).await;
+    let texts =
+        |all: Vec<Result<Told>>| all.into_iter().map(|it| it.unwrap().text).collect::<Vec<_>>();
+    assert_eq!(texts(again), texts(alone));
 }
 
 #[tokio::test]

@@ -15,7 +15,8 @@ use futures::StreamExt;
 use maker::Maker;
 
 /// What a model may take here.
-pub(crate) const LIMITS: Limits = Limits { threads: 2, context: 4096, kept_bytes: 4 << 20 };
+pub(crate) const LIMITS: Limits =
+    Limits { threads: 2, context: 4096, at_once: 16, kept_bytes: 4 << 20 };
 
 /// A model on two threads.
 pub(crate) fn engine(maker: &Maker) -> Engine {
