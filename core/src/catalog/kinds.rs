@@ -103,6 +103,13 @@ impl Word for BaseUrl {
 #[derive(Default)]
 pub(crate) struct ProviderPlace(pub(crate) String);
 
+impl ProviderPlace {
+    /// Whether it is a model in process.
+    pub(super) fn is_in_process(&self) -> bool {
+        self.0.starts_with(EmbeddedModel::SCHEME)
+    }
+}
+
 impl Word for ProviderPlace {
     const OPEN: bool = false;
 

@@ -43,17 +43,7 @@ impl Value for CatalogSource {
 
 /// Refuses an upstream that is none, and what a catalog says better, as which of both would count nobody could tell.
 pub(super) fn check(settings: &Settings) -> Result<()> {
-    if let Some(url) = &settings.upstream
-        && !url.starts_with("http://")
-        && !url.starts_with("https://")
-        && EmbeddedModel::written(url).is_none()
-    {
-        const NAME: &str = "DORMOUSE_UPSTREAM";
-        let message = format!(
-            "{NAME} must begin with http:// or https://, or with embedded: for a model in process"
-        );
-        return Err(Error::invalid(NAME, message));
-    }
+    settings.upstream.as_ref().map_or(Ok(()), |url| check_upstream(url, settings.upstream_api))?;
     if settings.config.is_none() {
         return Ok(());
     }
@@ -95,6 +85,21 @@ pub(super) fn check(settings: &Settings) -> Result<()> {
     Err(Error::invalid(name, message))
 }
 
+fn check_upstream(url: &str, api: Api) -> Result<()> {
+    let wrong = |name: &str, why: &str| Err(Error::invalid(name, format!("{name} {why}")));
+    if EmbeddedModel::written(url).is_some() {
+        return match api {
+            Api::OpenAi => Ok(()),
+            _ => wrong("DORMOUSE_UPSTREAM_API", "must be openai, which a model in process speaks"),
+        };
+    }
+    if !url.starts_with("http://") && !url.starts_with("https://") {
+        let why = "must begin with http:// or https://, or with embedded: for a model in process";
+        return wrong("DORMOUSE_UPSTREAM", why);
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +107,22 @@ mod tests {
     fn read(pairs: &[(&str, &str)]) -> Result<Settings> {
         let find = |name: &str| pairs.iter().find(|(key, _)| *key == name);
         Settings::read(|name| find(name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn an_upstream_is_a_url_or_a_model_in_process_which_speaks_openai() {
+        let named =
+            |pairs: &[(&str, &str)]| read(pairs).map_err(|error| error.param().map(str::to_owned));
+        for url in ["http://h/v1", "https://h/v1", "embedded:nano", "embedded:/m/x.gguf"] {
+            assert!(named(&[("DORMOUSE_UPSTREAM", url)]).is_ok(), "{url}");
+        }
+        for url in ["h/v1", "ftp://h", "embedded:", "embedded://6e"] {
+            let wrong = named(&[("DORMOUSE_UPSTREAM", url)]).map(drop);
+            assert_eq!(wrong, Err(Some("DORMOUSE_UPSTREAM".into())), "{url}");
+        }
+        let ollama = ("DORMOUSE_UPSTREAM_API", "ollama");
+        let wrong = named(&[("DORMOUSE_UPSTREAM", "embedded:nano"), ollama]).map(drop);
+        assert_eq!(wrong, Err(Some("DORMOUSE_UPSTREAM_API".into())));
     }
 
     #[test]

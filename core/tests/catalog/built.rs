@@ -7,6 +7,7 @@ use dormouse_core::{
         Api, AuthStyle, Capability, Catalog, CredentialStrategy, Failure, Place, Protocol, Strategy,
     },
     money::{NanoDollars, Price},
+    ports::EmbeddedModel,
     wire::MaxTokensField,
 };
 use http::Method;
@@ -23,6 +24,13 @@ fn the_example_of_the_documentation_is_right() {
     let counts =
         (catalog.providers().len(), catalog.models().len(), catalog.logical_models().len());
     assert_eq!(counts, (4, 6, 2));
+}
+
+#[test]
+fn a_provider_may_be_a_model_in_process() {
+    let catalog = read(&A.replace("http://a/v1", "embedded:/m/x.gguf")).unwrap();
+    let place = format!("{}/chat/completions", catalog.providers()[0].base_url).parse().unwrap();
+    assert_eq!(EmbeddedModel::of(&place), Some(EmbeddedModel { name: "/m/x.gguf".into() }));
 }
 
 #[test]

@@ -214,3 +214,9 @@ fn what_would_count_for_nothing_is_an_error() {
         refused(&provider(&rest), place, why);
     }
 }
+
+#[test]
+fn a_model_in_process_speaks_openai() {
+    let anthropic = A.replace("openai", "anthropic").replace("http://a/v1", "embedded:nano");
+    refused(&anthropic, "1:28: providers[0].api", "must be openai");
+}

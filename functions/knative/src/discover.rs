@@ -4,7 +4,11 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use dormouse_core::{ports::HttpClient, settings::Settings};
+use dormouse_core::{
+    catalog::Api,
+    ports::{EmbeddedModel, HttpClient},
+    settings::Settings,
+};
 use futures::future::join_all;
 use http::{Request, StatusCode};
 
@@ -60,11 +64,12 @@ impl Answerer {
     /// Finds somebody where `settings` name nobody, and writes into them who it is. A gateway does not look at its
     /// `own` port.
     pub(crate) async fn choose(settings: &mut Settings, own: Option<u16>) -> Self {
-        Self::among(&USUAL, dormouse_wiring::built_in_model(), settings, own).await
+        let built_in = dormouse_wiring::built_in_model();
+        Self::among((&USUAL, PATIENCE), built_in, settings, own).await
     }
 
     async fn among(
-        places: &[Place],
+        places: (&[Place], Duration),
         built_in: Option<&'static str>,
         settings: &mut Settings,
         own: Option<u16>,
@@ -74,8 +79,8 @@ impl Answerer {
         }
         let chosen = match (discover(places, settings, own).await, built_in) {
             (Some((name, url)), _) => Self::Found { name, url },
-            (None, Some(model)) => Self::BuiltIn(model),
-            (None, None) => Self::Nobody,
+            (None, Some(model)) if !meant_another(settings, model) => Self::BuiltIn(model),
+            (None, _) => Self::Nobody,
         };
         settings.upstream = chosen.upstream();
         chosen
@@ -113,23 +118,38 @@ fn named(settings: &Settings) -> Option<String> {
     }
 }
 
+/// Whether the settings say something of an upstream that is not `model`, though not where it is.
+fn meant_another(settings: &Settings, model: &str) -> bool {
+    let id = EmbeddedModel::written(model);
+    let id = id.as_ref().map(EmbeddedModel::id);
+    settings.upstream_api != Api::OpenAi
+        || settings.upstream_api_key.is_some()
+        || settings.upstream_auth.is_some()
+        || !settings.upstream_headers.0.is_empty()
+        || settings.default_model.as_deref().is_some_and(|name| Some(name) != id)
+}
+
 /// What runs at `places`, except at our `own`, and its base URL. The first in the list wins.
 async fn discover(
-    places: &[Place],
+    (places, patience): (&[Place], Duration),
     settings: &Settings,
     own: Option<u16>,
 ) -> Option<(&'static str, String)> {
     let http: Arc<dyn HttpClient> = Arc::new(dormouse_wiring::direct_client(settings));
     let candidates = places.iter().filter(|(port, _)| Some(*port) != own);
-    let looks = candidates.map(|place| look(Arc::clone(&http), *place));
+    let looks = candidates.map(|place| look(Arc::clone(&http), *place, patience));
     join_all(looks).await.into_iter().flatten().next()
 }
 
 /// A server is there if it lists models, or says that it is still loading one.
-async fn look(http: Arc<dyn HttpClient>, (port, name): Place) -> Option<(&'static str, String)> {
+async fn look(
+    http: Arc<dyn HttpClient>,
+    (port, name): Place,
+    patience: Duration,
+) -> Option<(&'static str, String)> {
     let url = format!("http://127.0.0.1:{port}/v1");
     let request = Request::get(format!("{url}/models")).body(Bytes::new()).ok()?;
-    let response = tokio::time::timeout(PATIENCE, http.send(request)).await.ok()?.ok()?;
+    let response = tokio::time::timeout(patience, http.send(request)).await.ok()?.ok()?;
     let there =
         response.status().is_success() || response.status() == StatusCode::SERVICE_UNAVAILABLE;
     there.then_some((name, url))
@@ -145,6 +165,8 @@ mod tests {
     use super::*;
 
     const BOX: Option<&str> = Some("embedded:nano");
+    /// No machine is this slow.
+    const LONG: Duration = Duration::from_secs(600);
 
     fn settings(given: &[(&str, &str)]) -> Settings {
         let value = |name: &str| given.iter().find(|(it, _)| *it == name);
@@ -173,7 +195,7 @@ mod tests {
         ] {
             let mut settings = settings(&[given]);
             let upstream = settings.upstream.clone();
-            let chosen = Answerer::among(&[place], BOX, &mut settings, None).await;
+            let chosen = Answerer::among((&[place], LONG), BOX, &mut settings, None).await;
             assert_eq!(chosen.to_string(), line);
             assert_eq!(settings.upstream, upstream);
         }
@@ -185,23 +207,42 @@ mod tests {
         let (upstream, (_silent, nobody)) = (Upstream::start().await, silent());
         let port = upstream.base_url().rsplit_once(':').unwrap().1.trim_end_matches("/v1").parse();
         let (place, mut settings) = ((port.unwrap(), "Ollama"), settings(&[]));
-        let chosen = Answerer::among(&[nobody, place], BOX, &mut settings, None).await;
+        let chosen = Answerer::among((&[nobody, place], LONG), BOX, &mut settings, None).await;
         assert_eq!(chosen, Answerer::Found { name: "Ollama", url: upstream.base_url() });
         assert_eq!(settings.upstream, Some(upstream.base_url()));
 
         let mut settings = self::settings(&[]);
         let own = Some(place.0);
-        let chosen = Answerer::among(&[nobody, place], BOX, &mut settings, own).await;
+        let chosen = Answerer::among((&[nobody, place], LONG), BOX, &mut settings, own).await;
         assert_eq!(chosen, Answerer::BuiltIn("embedded:nano"), "a gateway is not its own upstream");
+    }
+
+    #[tokio::test]
+    async fn the_model_in_the_box_stands_in_for_no_other_that_was_meant() {
+        let (_silent, nobody) = silent();
+        for given in [
+            ("DORMOUSE_UPSTREAM_API", "ollama"),
+            ("DORMOUSE_UPSTREAM_API_KEY", "sk-1"),
+            ("DORMOUSE_UPSTREAM_AUTH", "x-api-key"),
+            ("DORMOUSE_UPSTREAM_HEADERS", "{\"x-team\":\"a\"}"),
+            ("DORMOUSE_DEFAULT_MODEL", "qwen3"),
+        ] {
+            let mut settings = settings(&[given]);
+            let chosen = Answerer::among((&[nobody], LONG), BOX, &mut settings, None).await;
+            assert_eq!((chosen, settings.upstream), (Answerer::Nobody, None), "{given:?}");
+        }
+        let mut settings = settings(&[("DORMOUSE_DEFAULT_MODEL", "nano")]);
+        let chosen = Answerer::among((&[nobody], LONG), BOX, &mut settings, None).await;
+        assert_eq!(chosen, Answerer::BuiltIn("embedded:nano"));
     }
 
     #[tokio::test]
     async fn where_nothing_runs_the_model_in_the_box_answers_or_advice_is_given() {
         let ((_silent, nobody), mut settings) = (silent(), settings(&[]));
-        let chosen = Answerer::among(&[nobody], None, &mut settings, None).await;
+        let chosen = Answerer::among((&[nobody], LONG), None, &mut settings, None).await;
         assert_eq!((chosen.to_string(), &settings.upstream), (ADVICE.to_owned(), &None));
 
-        let chosen = Answerer::among(&[nobody], BOX, &mut settings, None).await;
+        let chosen = Answerer::among((&[nobody], LONG), BOX, &mut settings, None).await;
         assert_eq!(settings.upstream.as_deref(), BOX);
         let line = chosen.to_string();
         assert!(line.starts_with("Upstream: embedded:nano, the small model in the box"), "{line}");

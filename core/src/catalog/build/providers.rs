@@ -53,6 +53,9 @@ impl Build<'_> {
                 self.note(&path.field("headers").field(name.as_str()), why);
             }
         }
+        if entry.api != Api::OpenAi && entry.base_url.is_in_process() {
+            self.note(&path.field("api"), "must be openai, which a model in process speaks");
+        }
         let limit = entry.max_tokens_field.and_then(|field| field.0);
         if limit.is_some() && entry.api != Api::OpenAi {
             let why = format!("only counts with `api: openai`, not with {}", entry.api.as_str());
