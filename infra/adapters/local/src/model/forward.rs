@@ -53,6 +53,7 @@ impl Model {
         }
         for (at, layer) in self.layers.iter().enumerate() {
             if stop() {
+                context.truncate(first);
                 return Err(Stopped);
             }
             self.attention(layer, (at, first), context, scratch);
