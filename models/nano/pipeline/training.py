@@ -33,7 +33,7 @@ class Plan:
     """What a run is: another plan is another model."""
 
     seed: int = 1
-    updates: int = 8000
+    updates: int = 16000
     # From here on the rate falls, quickly at first.
     falling_from: int = 1500
     matrix_rate: float = 0.015
