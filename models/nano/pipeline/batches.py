@@ -26,12 +26,15 @@ class Stage:
 
 
 # At first there is nothing but copying: what all the rest is built on is then learnt in minutes. Then come short
-# conversations, of which the model's own words are the larger part, and at last all of them.
+# conversations, and at last all of them.
 STAGES = (
     Stage(700, "copying", {64: (10, 1), 128: (6, 1)}),
     Stage(3000, None, {128: (5, 1), 192: (4, 1), 256: (2, 1)}),
-    Stage(None, None, {128: (4, 1), 192: (3, 1), 256: (2, 1), 384: (1, 1), 512: (1, 2), 1024: (1, 6)}),
+    Stage(None, None, {128: (2, 1), 256: (4, 1), 384: (2, 1), 512: (1, 2), 1024: (1, 6)}),
 )
+# Conversations have as many turns as fit into a row, up to this: what stands before the first answer, such as the
+# tools, is most of a short one, and there is nothing to learn from it.
+MOST_TURNS = 8
 # How much text counts that the model does not write itself.
 OTHERS_WEIGHT = 0.03
 
@@ -63,25 +66,29 @@ def batch(vocabulary: Vocabulary, seed: int, number: int, length: int) -> Batch:
     shorter = max((other for other in its.rows if other < length), default=0)
     rows: list[tuple[list[int], list[float]]] = []
     while len(rows) < count:
-        told = mix.conversation(random, its.family).messages
+        told = mix.conversation(random, its.family, random.randint(1, MOST_TURNS)).messages
         # A token has less than six bytes on average, and a byte makes at most one.
         if sum(len(message.text) for message in told) > shorter / 2:
-            tokens, weights = encoded(vocabulary, told)
-            if shorter < len(tokens) - 1 <= length:
+            tokens, weights = encoded(vocabulary, told, length + 1)
+            if shorter < len(tokens) - 1:
                 rows.append((tokens, weights))
     return _filled(rows, length)
 
 
-def encoded(vocabulary: Vocabulary, messages: list[Message]) -> tuple[list[int], list[float]]:
-    """The tokens of a conversation, and what each counts."""
+def encoded(vocabulary: Vocabulary, messages: list[Message], longest: int) -> tuple[list[int], list[float]]:
+    """The tokens of a conversation, and what each counts: up to the last message of the model that fits."""
     tokens: list[int] = []
     weights: list[float] = []
+    fits = 0
     for message in messages:
         head, text = vocabulary.encode(opening(message.role)), vocabulary.encode(message.text + END)
-        own = 1.0 if message.role == "assistant" else OTHERS_WEIGHT
+        is_own = message.role == "assistant"
         tokens += [*head, *text, *vocabulary.encode("\n")]
-        weights += [*(0.0 for _ in head), *(own for _ in text), 0.0]
-    return tokens, weights
+        weights += [*(0.0 for _ in head), *(1.0 if is_own else OTHERS_WEIGHT for _ in text), 0.0]
+        if len(tokens) > longest:
+            break
+        fits = len(tokens) if is_own else fits
+    return tokens[:fits], weights[:fits]
 
 
 def _filled(rows: list[tuple[list[int], list[float]]], length: int) -> Batch:

@@ -31,7 +31,7 @@ SYSTEMS = [
 ]  # fmt: skip
 
 
-def passages(random: Random, _: Hands) -> list[Step]:
+def passages(random: Random, hands: Hands) -> list[Step]:
     """One of the numbered passages says it, or none does."""
     names = list(dict.fromkeys(_thing(random) for _ in range(random.randint(2, 4))))
     keys = random.sample(_ATTRIBUTES, random.randint(1, 4))
@@ -48,27 +48,41 @@ def passages(random: Random, _: Hands) -> list[Step]:
             before = f"{strings.sentence(random)} " if chance(random, 15) else ""
             shown.append(f"{before}{_fact(random, name, key, value)}")
         at[name, key] = len(shown)
-    name, key, value = random.choice(facts)
-    answer = f"The {key} of {name} is {value} [{at[name, key]}]."
-    if chance(random, 18):
-        others = missing or [(name, random.choice([it for it in _ATTRIBUTES if it not in keys]))]
-        (name, key), answer = random.choice(others), UNKNOWN
+    said = {(name, key): f"The {key} of {name} is {value} [{at[name, key]}]." for name, key, value in facts}
+    others = missing or [(names[-1], random.choice([it for it in _ATTRIBUTES if it not in keys]))]
+    (name, key), answer = _wanted(random, said, others)
     form = random.choice(["[{}] {}", "[{}] {}", "[{}] {}", "({}) {}", "{}. {}"])
     listed = random.choice(["\n", "\n", "\n\n"]).join(form.format(n, it) for n, it in enumerate(shown, 1))
-    asked = random.choice(_QUESTIONS).format(a=key, e=name)
-    return [
-        User(
-            random.choice(_HEADS).format(
-                c=listed, q=asked[0].upper() + asked[1:] if chance(random, 80) else asked
-            )
-        ),
-        Answer(answer),
-    ]
+    asked = _question(random, name, key)
+    steps = [User(random.choice(_HEADS).format(c=listed, q=asked)), Answer(answer)]
+    for _ in range(min(hands.questions - 1, len(facts))):
+        (name, key), answer = _wanted(random, said, others)
+        steps += [User(_question(random, name, key)), Answer(answer)]
+    return steps
+
+
+def _wanted(
+    random: Random, said: dict[tuple[str, str], str], others: list[tuple[str, str]]
+) -> tuple[tuple[str, str], str]:
+    """What is asked for, and the answer: mostly something that is said."""
+    if chance(random, 18):
+        return random.choice(others), UNKNOWN
+    return random.choice(list(said.items()))
+
+
+def _question(random: Random, name: str, key: str) -> str:
+    return _sentence(random, random.choice(_QUESTIONS).format(a=key, e=name), name, 80)
 
 
 def _fact(random: Random, name: str, key: str, value: str) -> str:
-    text = random.choice(_FACTS).format(a=key, e=name, v=value)
-    return text[0].upper() + text[1:] if chance(random, 70) else text
+    return _sentence(random, random.choice(_FACTS).format(a=key, e=name, v=value), name, 70)
+
+
+def _sentence(random: Random, text: str, name: str, of_hundred: int) -> str:
+    """The text with a capital in front, so many times in a hundred; but never where that would change a name."""
+    if text.startswith(name) and not name.startswith("the "):
+        return text
+    return text[0].upper() + text[1:] if chance(random, of_hundred) else text
 
 
 def _thing(random: Random) -> str:
@@ -93,32 +107,44 @@ _TOPICS = {
     "team": ("is on the {} team", "was on the {} team until {year}", "On which team is {} now?"),
 }  # fmt: skip
 
+_STORY = (
+    "<text>\n{text}\n</text>\n\n{question} Go by the text alone. If it does not say, the answer is `unknown`."
+)
+_IN_A_LINE = "End with one line that holds nothing but `ANSWER:` and the answer, like this:\nANSWER: Oslo"
 
-def people(random: Random, _: Hands) -> list[Step]:
+
+def people(random: Random, hands: Hands) -> list[Step]:
     """Who does what now, and not what once was, or who has a name alike."""
     count = random.choice([1, 1, 2, 2, 3, 3, 4]) if chance(random, 92) else random.choice([6, 9, 12, 15])
     drawn = (f"{random.choice(strings.FIRST)} {random.choice(strings.LAST)}" for _ in range(count))
     names = list(dict.fromkeys(drawn))
-    person, topic = names[0], random.choice(sorted(_TOPICS))
-    missing = chance(random, 25)
-    said, expected = [], "unknown"
-    for who in names:
-        for about, (now, once, _asked) in _TOPICS.items():
-            first, second = _of(random, about), _of(random, about)
-            asked = who == person and about == topic
-            if asked and not missing:
-                expected = first
-            if not (asked and missing) and (asked or chance(random, 50)):
-                said.append(f"{who} {now.format(first)}.")
-            if (asked and chance(random, 50)) or chance(random, 20):
-                said.append(f"{who} {once.format(second, year=random.randrange(1998, 2022))}.")
+    topics = [(who, about) for who in names for about in _TOPICS]
+    # The first that is asked about is known more often than not, and has a past more often than others.
+    asked = [topics.pop(random.randrange(len(_TOPICS)))]
+    asked += random.sample(topics, min(hands.questions - 1, len(topics)))
+    known = {it for it in asked if chance(random, 75)}
+    known |= {it for it in topics if it not in asked and chance(random, 50)}
+    said, answers = [], {}
+    for who, about in [asked[0], *topics]:
+        now, once, _asked = _TOPICS[about]
+        first, second = _of(random, about), _of(random, about)
+        if (who, about) in known:
+            said.append(f"{who} {now.format(first)}.")
+            answers[who, about] = first
+        if chance(random, 50 if (who, about) in asked else 20):
+            said.append(f"{who} {once.format(second, year=random.randrange(1998, 2022))}.")
     random.shuffle(said)
-    question = f"{_TOPICS[topic][2].format(person)} Go by the text alone. If it does not say, the answer is `unknown`."
-    asked = f"<text>\n{' '.join(said)}\n</text>\n\n{question}"
-    if chance(random, 80):
-        line = "End with one line that holds nothing but `ANSWER:` and the answer, like this:\nANSWER: Oslo"
-        return [User(f"{asked}\n\n{line}"), Answer(f"ANSWER: {expected}")]
-    return [User(asked), Answer(expected)]
+    in_a_line = chance(random, 80)
+    steps: list[Step] = []
+    for who, about in asked:
+        question = _TOPICS[about][2].format(who)
+        answer = answers.get((who, about), "unknown")
+        told = question if steps else _STORY.format(text=" ".join(said), question=question)
+        steps += [
+            User(f"{told}\n\n{_IN_A_LINE}" if in_a_line and not steps else told),
+            Answer(f"ANSWER: {answer}" if in_a_line else answer),
+        ]
+    return steps
 
 
 def _of(random: Random, topic: str) -> str:

@@ -16,10 +16,10 @@ Skill = Callable[[Random, Hands], list[Step]]
 # How much of each family there is, and how often its conversations know tools at all.
 FAMILIES = {
     "copying": (copying.SKILLS, 10, 25),
-    "arithmetic": (arithmetic.SKILLS, 22, 94),
+    "arithmetic": (arithmetic.SKILLS, 20, 94),
     "files": (files.SKILLS, 22, 97),
     "services": (services.SKILLS, 12, 97),
-    "context": (context.SKILLS, 16, 25),
+    "context": (context.SKILLS, 22, 25),
     "tables": (tables.SKILLS, 4, 97),
     "talk": (talk.SKILLS, 12, 60),
 }
@@ -37,18 +37,18 @@ class Conversation:
     form: str
 
 
-def conversation(random: Random, only: str | None = None, longest: int = 3) -> Conversation:
-    """One conversation; of the family `only`, where that is said."""
+def conversation(random: Random, only: str | None = None, turns: int | None = None) -> Conversation:
+    """One conversation; of the family `only`, where that is said, and of so many turns: mostly one, where that is
+    not said."""
     first = only or _choice(random, {name: share for name, (_, share, _) in FAMILIES.items()})
     form, hands = _setting(random, first)
+    if turns is None:
+        turns = 1 if first == "tables" else random.choice([1, 1, 1, 1, 1, 1, 1, 2, 2, 3])
+    hands.questions = turns
+    others = ["arithmetic", "files", "services", "talk"] if hands.tools else ["copying", "context", "talk"]
     steps, judged = [], []
-    turns = 1 if first == "tables" else min(longest, random.choice([1, 1, 1, 1, 1, 1, 1, 2, 2, 3]))
     for turn in range(turns):
-        family = (
-            first
-            if turn == 0 or chance(random, 50)
-            else random.choice(["arithmetic", "files", "services", "talk"])
-        )
+        family = first if turn == 0 or chance(random, 50) else random.choice(others)
         told = _turn(random, family, hands)
         steps += told
         own = (at for at, step in enumerate(told) if isinstance(step, (Call, Answer)))

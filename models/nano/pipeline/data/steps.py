@@ -53,6 +53,8 @@ class Hands:
     tools: list[Tool] = field(default_factory=list)
     # Whether programs are reported with their exit status, as the gateway does, or by what they print.
     reports: bool = True
+    # How often is asked about a text that is given, at most.
+    questions: int = 1
 
     def has(self, name: str) -> bool:
         """Whether a tool of this name is offered."""
