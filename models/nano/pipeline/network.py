@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-ROPE_BASE = 10000.0
+# A thousand times that of the first Llama: of sixteen pairs that are turned eleven then hardly turn within a thousand
+# tokens, and can tell what a token is wherever it stands. What is looked up is so learnt in fewer updates.
+ROPE_BASE = 1e7
 EPSILON = 1e-5
 
 

@@ -104,6 +104,17 @@ class Skills(unittest.TestCase):
             text = steps[1].text.split(" ")[0] if skill is copying.twice else steps[1].text
             self.assertIn(text, steps[0].text)
 
+    def test_more_is_asked_about_the_same_text(self):
+        for skill in (copying.pick, copying.line, context.passages, context.people):
+            for number in range(COUNT // 10):
+                random = Random(f"more/{number}")
+                first, _, *more = skill(random, Hands(random, questions=4))
+                self.assertLessEqual(len(more), 2 * 4)
+                for asked, answer in zip(more[::2], more[1::2]):
+                    self.assertLess(len(asked.text), 120)
+                    value = re.sub(r"^ANSWER: |^The .* is | \[\d+\]\.$", "", answer.text)
+                    self.assertTrue(value in first.text or "do not say" in value, (first.text, answer.text))
+
     def test_a_passage_that_is_cited_says_it(self):
         for _, steps in self.told({context.passages: 1}, []):
             found = re.fullmatch(r"The (\w+) of (.*) is (.*) \[(\d+)\]\.", steps[1].text)

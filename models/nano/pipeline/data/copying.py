@@ -23,36 +23,44 @@ def twice(random: Random, _: Hands) -> list[Step]:
     return [User(asked.format(text)), Answer(f"{text} {text}")]
 
 
-def pick(random: Random, _: Hands) -> list[Step]:
+def pick(random: Random, hands: Hands) -> list[Step]:
     """Finds the value of a key among others."""
     sign = random.choice(["=", ": ", " -> ", " = ", " is ", ","])
     keys = list(dict.fromkeys(strings.word(random) for _ in range(random.randint(2, 9))))
     random.shuffle(keys)
     values = [strings.value(random) for _ in keys]
-    at = random.randrange(len(keys))
+    first, *more = random.sample(range(len(keys)), min(hands.questions, len(keys)))
     listed = random.choice(["\n", "\n", "; "]).join(f"{key}{sign}{its}" for key, its in zip(keys, values))
-    asked = random.choice(["What is {}?", "{}?", "Which value does {} have?", "Look up {}.", "Tell me {}."])
-    asked = asked.format(keys[at])
+    asked = _question(random, keys[first])
     text = f"{listed}\n\n{asked}" if chance(random, 70) else f"{asked}\n\n{listed}"
-    return [User(text), Answer(values[at])]
+    steps: list[Step] = [User(text), Answer(values[first])]
+    for at in more:
+        steps += [User(_question(random, keys[at])), Answer(values[at])]
+    return steps
 
 
-def line(random: Random, _: Hands) -> list[Step]:
-    """Finds a line by its number, or by how it begins."""
+def _question(random: Random, key: str) -> str:
+    asked = random.choice(["What is {}?", "{}?", "Which value does {} have?", "Look up {}.", "Tell me {}."])
+    return asked.format(key)
+
+
+def line(random: Random, hands: Hands) -> list[Step]:
+    """Finds lines by their numbers, or by how they begin."""
     lines = [_anything(random) for _ in range(random.randint(2, 7))]
     kind = random.randrange(3)
-    at = random.choice([0, len(lines) - 1]) if kind == 0 else random.randrange(len(lines))
     if kind == 0:
-        asked = "Repeat the first line." if at == 0 else "Repeat the last line."
-        listed = lines
+        found, listed = {"Repeat the first line.": lines[0], "Repeat the last line.": lines[-1]}, lines
     elif kind == 1:
-        asked, listed = f"Repeat line {at + 1}.", [f"{n}. {it}" for n, it in enumerate(lines, 1)]
+        found = {f"Repeat line {at}.": it for at, it in enumerate(lines, 1)}
+        listed = [f"{at}. {it}" for at, it in enumerate(lines, 1)]
     else:
-        first = [f"{strings.scramble(random, 2, 5)}{n}" for n in range(len(lines))]
-        asked = f"What stands behind {first[at]}?"
-        listed = [f"{mark} {it}" for mark, it in zip(first, lines)]
-    listed = "\n".join(listed)
-    return [User(f"{listed}\n\n{asked}"), Answer(lines[at])]
+        marks = [f"{strings.scramble(random, 2, 5)}{at}" for at in range(len(lines))]
+        found = {f"What stands behind {mark}?": it for mark, it in zip(marks, lines)}
+        listed = [f"{mark} {it}" for mark, it in zip(marks, lines)]
+    steps: list[Step] = []
+    for asked, answer in random.sample(list(found.items()), min(hands.questions, len(found))):
+        steps += [User(asked if steps else "\n".join([*listed, "", asked])), Answer(answer)]
+    return steps
 
 
 def _anything(random: Random) -> str:
