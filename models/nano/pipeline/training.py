@@ -34,7 +34,7 @@ class Plan:
 
     seed: int = 1
     updates: int = 16000
-    # From here on the rate falls, quickly at first.
+    # From here on the rate falls, quickly at first; in a short run after a tenth of it.
     falling_from: int = 1500
     matrix_rate: float = 0.015
     rate: float = 0.002
@@ -90,9 +90,11 @@ def _apply(optimiser: optax.GradientTransformation):
 
 
 def _optimiser(plan: Plan) -> optax.GradientTransformation:
+    first = min(plan.falling_from, plan.updates // 10)
+
     def rate(highest: float) -> optax.Schedule:
         def at(number: jax.Array) -> jax.Array:
-            fallen = jnp.clip((number - plan.falling_from) / (plan.updates - plan.falling_from), 0.0, 1.0)
+            fallen = jnp.clip((number - first) / (plan.updates - first), 0.0, 1.0)
             return highest * jnp.minimum(number / WARMING_UPDATES, 1.0) * (1.0 - jnp.sqrt(fallen))
 
         return at
