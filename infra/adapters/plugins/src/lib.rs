@@ -38,7 +38,7 @@ const DESCRIBES_WITHIN: Duration = Duration::from_secs(4);
 const AT_ONCE: usize = 8;
 
 /// The programs in a directory, as tools. They are looked for whenever the tools are asked for, and asked to
-/// describe themselves when they are new or have changed.
+/// describe themselves when they are new or have changed, or could not be started the last time.
 #[derive(Debug)]
 pub struct Plugins {
     directory: PathBuf,
@@ -85,11 +85,16 @@ impl Plugins {
         if let Some(known) = known {
             return known.plugin;
         }
-        let plugin = match Plugin::describe(&path, self.patience).await {
-            Ok(plugin) => Some(Arc::new(plugin)),
-            Err(why) => {
+        let described = Plugin::describe(&path, self.patience).await;
+        let plugin = match described {
+            Ok(Ok(plugin)) => Some(Arc::new(plugin)),
+            Ok(Err(why)) => {
                 tracing::warn!(plugin = %path.display(), why, "a plugin is left out");
                 None
+            }
+            Err(error) => {
+                tracing::warn!(plugin = %path.display(), %error, "a plugin cannot be run, and is left out this time");
+                return None;
             }
         };
         self.known().insert(path, Known { state, plugin: plugin.clone() });

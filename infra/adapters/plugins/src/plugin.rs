@@ -1,6 +1,7 @@
 //! One program: what it says of itself, and what it answers.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -42,11 +43,21 @@ struct Description {
 }
 
 impl Plugin {
-    /// Asks a program what it is. An error says why it is none.
-    pub(crate) async fn describe(path: &Path, patience: Duration) -> Result<Self, String> {
+    /// Asks a program what it is. It answers, or the text says why it is no tool; fails if it cannot be
+    /// started.
+    pub(crate) async fn describe(
+        path: &Path,
+        patience: Duration,
+    ) -> io::Result<Result<Self, String>> {
         let running = run(path, &["--describe"], &[], MAX_DESCRIPTION);
-        let ended = tokio::time::timeout(patience, running).await;
-        let ended = ended.map_err(|_| "it did not describe itself in time".to_owned())??;
+        Ok(match tokio::time::timeout(patience, running).await {
+            Ok(ended) => Self::described(path, &ended?),
+            Err(_) => Err("it did not describe itself in time".to_owned()),
+        })
+    }
+
+    /// What a program that has ended said of itself. An error says why it is no tool.
+    fn described(path: &Path, ended: &Ended) -> Result<Self, String> {
         if !ended.succeeded {
             return Err(format!("`--describe` failed: {}", ended.how));
         }
@@ -96,7 +107,7 @@ impl Tool for Plugin {
         });
         match run(&self.path, &[], told.to_string().as_bytes(), MAX_ANSWER).await {
             Ok(ended) => answer(&ended),
-            Err(why) => Output::failed(why),
+            Err(error) => Output::failed(format!("the tool cannot be run: {error}")),
         }
     }
 }

@@ -27,15 +27,16 @@ pub(crate) struct Ended {
 }
 
 /// Runs a program with `stdin` to read, until it has ended or has printed more than `limit` bytes. When this
-/// returns, or is dropped, nothing is left of it, nor of what it started in its process group.
+/// returns, or is dropped, nothing is left of it, nor of what it started in its process group. Fails if it
+/// cannot be started, which may change without a change of its file: somebody is just writing it, what it is
+/// written for is not installed, the gateway has too many files open.
 pub(crate) async fn run(
     program: &Path,
     arguments: &[&str],
     stdin: &[u8],
     limit: usize,
-) -> Result<Ended, String> {
-    let mut child =
-        spawn(program, arguments).map_err(|error| format!("the tool cannot be run: {error}"))?;
+) -> io::Result<Ended> {
+    let mut child = spawn(program, arguments)?;
     let group = Group::of(&child);
     let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let told = async move {
@@ -54,7 +55,7 @@ pub(crate) async fn run(
     };
     let ((), (stdout, flooded), (stderr, _)) =
         tokio::join!(told, kept, read(errors, MAX_ERRORS, false));
-    let status = child.wait().await.map_err(|error| format!("the tool was lost: {error}"))?;
+    let status = child.wait().await?;
     drop(group);
     Ok(Ended { succeeded: status.success(), how: status.to_string(), stdout, stderr, flooded })
 }

@@ -5,6 +5,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    process::Command,
     sync::Arc,
     time::Duration,
 };
@@ -41,10 +42,13 @@ impl Shelf {
 
     fn put(&self, file: &str, text: &str, mode: u32) -> PathBuf {
         // Written elsewhere and moved in, as whoever installs a plugin does: a file that is open for writing
-        // cannot be run.
+        // cannot be run. Another process writes it, since those that other tests start meanwhile have whatever
+        // is open here open, too, for a moment.
         let path = self.directory.path().join(file);
         let new = self.directory.path().join(format!(".{file}.new"));
-        fs::write(&new, text).unwrap();
+        let write = r#"printf %s "$2" > "$1""#;
+        let written = Command::new("sh").args(["-c", write, "sh"]).arg(&new).arg(text).status();
+        assert!(written.unwrap().success());
         fs::set_permissions(&new, fs::Permissions::from_mode(mode)).unwrap();
         fs::rename(&new, &path).unwrap();
         path
@@ -244,6 +248,17 @@ async fn what_hangs_instead_of_describing_itself_is_left_out_and_remembered() {
     let once = fs::read_to_string(&asked).unwrap_or_default();
     assert!(shelf.names().await.is_empty());
     assert_eq!(fs::read_to_string(&asked).unwrap_or_default(), once, "it was asked again");
+}
+
+#[tokio::test]
+async fn what_cannot_be_started_is_tried_again() {
+    let shelf = Shelf::new();
+    let path = shelf.script("tool", "echo done");
+    let writing = fs::OpenOptions::new().append(true).open(&path).unwrap();
+    assert!(shelf.names().await.is_empty(), "a file that is being written was run");
+    drop(writing);
+    // Processes that other tests have just started may have it open for a moment more.
+    while shelf.names().await != ["tool"] {}
 }
 
 #[tokio::test]
