@@ -28,13 +28,13 @@ class Stage:
 # At first there is nothing but copying: what all the rest is built on is then learnt in minutes. Then come short
 # conversations, and at last all of them.
 STAGES = (
-    Stage(700, "copying", {64: (10, 1), 128: (6, 1)}),
-    Stage(3000, None, {128: (5, 1), 192: (4, 1), 256: (2, 1)}),
-    Stage(None, None, {128: (2, 1), 256: (4, 1), 384: (2, 1), 512: (1, 2), 1024: (1, 6)}),
+    Stage(800, "copying", {64: (10, 1), 128: (6, 1)}),
+    Stage(4000, None, {128: (5, 1), 192: (4, 1), 256: (2, 1)}),
+    Stage(None, None, {128: (3, 1), 256: (4, 1), 384: (2, 1), 512: (1, 2)}),
 )
 # Conversations have as many turns as fit into a row, up to this: what stands before the first answer, such as the
 # tools, is most of a short one, and there is nothing to learn from it.
-MOST_TURNS = 8
+MOST_TURNS = 5
 # How much text counts that the model does not write itself.
 OTHERS_WEIGHT = 0.03
 

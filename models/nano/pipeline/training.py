@@ -36,7 +36,7 @@ class Plan:
     updates: int = 16000
     # From here on the rate falls, quickly at first; in a short run after a tenth of it.
     falling_from: int = 1500
-    matrix_rate: float = 0.015
+    matrix_rate: float = 0.0075
     rate: float = 0.002
 
 

@@ -10,9 +10,9 @@ from .chat import Message
 from .data import forms, offers
 from .data.steps import Hands, Tool, User
 
-_SHOP = Tool("get_price", "Tells a price.", ("item",))
-_MAIL = Tool("send_mail", "Sends a mail.", ("to", "text"))
-_TRAINS = Tool("train_lookup", "Finds a train.", ("city",))
+_SHOP = Tool("get_price", ("item",), "price")
+_MAIL = Tool("send_mail", ("to", "text"), "mail")
+_TRAINS = Tool("search_train", ("query",), "train")
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,15 @@ _CODE = tuple(it for it in offers.GATEWAY if it.name in ("bash", "calculator"))
 _OTHERS = (*_CODE, _SHOP, _MAIL, _TRAINS)
 
 CASES = [
-    Unseen("I'd like to know 4821 * 77", ('"calculator"', '"4821*77"')),
-    Unseen("can you tell me what 91823 + 1827 comes to", ('"calculator"', '"91823+1827"')),
-    Unseen("so what would 5000 - 1234 be?", ('"calculator"', '"5000-1234"')),
-    Unseen("Give me 17 * 23", ('"calculator"', '"17*23"')),
+    Unseen("I'd like to know 4821 * 77", ('"calculator"', '"4821 * 77"')),
+    Unseen("can you tell me what 91823 + 1827 comes to", ('"calculator"', '"91823 + 1827"')),
+    Unseen("so what would 5000 - 1234 be?", ('"calculator"', '"5000 - 1234"')),
+    Unseen("Give me 17 * 23", ('"calculator"', '"17 * 23"')),
     Unseen("quick: 88*91", ('"calculator"', '"88*91"')),
-    Unseen("hey, 3000 / 12 = ?", ('"calculator"', '"3000/12"')),
-    Unseen("Solve (12 + 30) * 4", ('"calculator"', '"(12+30)*4"')),
+    Unseen("hey, 3000 / 12 = ?", ('"calculator"', '"3000 / 12"')),
+    Unseen("Solve (12 + 30) * 4", ('"calculator"', '"(12 + 30) * 4"')),
     Unseen("The result of 2^20, please", ('"calculator"', '"2**20"')),
-    Unseen("please find the product of 719 and 38", ('"calculator"', '"719*38"')),
+    Unseen("please find the product of 719 and 38", ('"calculator"', '"719 * 38"')),
     Unseen("A crate holds 24 bottles. I have 36 crates. How many bottles is that?", ('"calculator"', '"')),
     Unseen("Could you show me what's inside budget.txt?", ("budget.txt",)),
     Unseen("I want to see the file poem.md", ("poem.md",)),
@@ -64,7 +64,7 @@ CASES = [
     Unseen("How much is a melon?", ('"get_price"', "melon"), _OTHERS),
     Unseen("I need to know the price of bread", ('"get_price"', "bread"), _OTHERS),
     Unseen("Mail Ann that dinner is ready", ('"send_mail"', "Ann", "dinner is ready"), _OTHERS),
-    Unseen("Is there a train to Lyon?", ('"train_lookup"', "Lyon"), _OTHERS),
+    Unseen("Is there a train to Lyon?", ('"search_train"', "Lyon"), _OTHERS),
     Unseen("Find me something on the web about hazel mice", ('"web_search"', "hazel mice")),
     Unseen("I'd like a poem about the sea", ("demonstration model",)),
     Unseen("Who was the first person on the moon?", ("demonstration model",)),

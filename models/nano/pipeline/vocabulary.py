@@ -20,10 +20,8 @@ from .chat import CONTROL
 
 WORDS = Path(__file__).with_name("words.txt")
 MARKS = (
-    "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<tools>", "</tools>",
+    "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>",
     '{"name": "', '", "arguments": {"', '": "', '"}}', "```",
-    '{"name":"', '","description":"', '"parameters":{', '"additionalProperties":false,', '"properties":{"',
-    ':{"type":"string', '"required":["', '"],"type":"object"}',
 )  # fmt: skip
 _RUN = re.compile("[A-Za-z]{3,}")
 

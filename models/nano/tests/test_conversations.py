@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 from pipeline.chat import CONTROL, rendered
-from pipeline.data import arithmetic, context, copying, files, mix, offers, tables
+from pipeline.data import arithmetic, context, copying, files, mix, offers
 from pipeline.data.steps import NO_TOOL, Answer, Call, Hands, Result, User
 
 COUNT = 1000
@@ -65,12 +65,12 @@ class Conversations(unittest.TestCase):
                 if found and message.role == "assistant":
                     call = json.loads(found[1])
                     self.assertEqual(set(call), {"name", "arguments"})
-                    self.assertRegex(offered, rf'(\n{call["name"]}\(|"name": ?"{call["name"]}")')
+                    self.assertRegex(offered, rf'\n{call["name"]}\(')
 
     def test_every_family_and_form_is_told(self):
         told = conversations()
         self.assertEqual({family for it in told for family, _ in it.judged}, set(mix.FAMILIES))
-        self.assertEqual({it.form for it in told}, {"native", "in words", "in loop", "fenced"})
+        self.assertEqual({it.form for it in told}, {"native", "fenced"})
         self.assertIn("DONE: ", "".join(rendered(it.messages) for it in told))
 
 
@@ -102,7 +102,7 @@ class Skills(unittest.TestCase):
     def test_copies_are_in_what_was_said(self):
         for skill, steps in self.told(copying.SKILLS, []):
             text = steps[1].text.split(" ")[0] if skill is copying.twice else steps[1].text
-            self.assertIn(text, steps[0].text)
+            self.assertIn(text.removesuffix(" is not there."), steps[0].text)
 
     def test_more_is_asked_about_the_same_text(self):
         for skill in (copying.pick, copying.line, context.passages, context.people):
@@ -112,30 +112,31 @@ class Skills(unittest.TestCase):
                 self.assertLessEqual(len(more), 2 * 4)
                 for asked, answer in zip(more[::2], more[1::2]):
                     self.assertLess(len(asked.text), 120)
-                    value = re.sub(r"^ANSWER: |^The .* is | \[\d+\]\.$", "", answer.text)
-                    self.assertTrue(value in first.text or "do not say" in value, (first.text, answer.text))
+                    said = re.sub(r" \[\d+\]\.$|\nANSWER: .*$", "", answer.text)
+                    value = said.split(" ")[-1].rstrip(".")
+                    absent = re.search(r"is not (there|in the passages)\.$|unknown", said)
+                    self.assertTrue(value in first.text or absent, (first.text, answer.text))
 
     def test_a_passage_that_is_cited_says_it(self):
         for _, steps in self.told({context.passages: 1}, []):
-            found = re.fullmatch(r"The (\w+) of (.*) is (.*) \[(\d+)\]\.", steps[1].text)
+            found = re.fullmatch(r"The (\w+) of (.*) (?:is|was set to) (.*) \[(\d+)\]\.", steps[1].text)
             if found is None:
-                self.assertEqual(steps[1].text, context.UNKNOWN)
+                self.assertRegex(steps[1].text, r"^The \w+ of .* is not in the passages\.$")
                 continue
-            _, _, value, number = found.groups()
-            marks = (f"[{number}] ", f"({number}) ", f"{number}. ")
-            cited = [line for line in steps[0].text.split("\n") if line.startswith(marks)]
-            self.assertIn(value, cited[0])
+            key, name, value, number = found.groups()
+            cited = [line for line in steps[0].text.split("\n") if line.startswith(f"[{number}] ")]
+            name, value = re.escape(name), re.escape(value)
+            self.assertRegex(cited[0], f"(?i){key} of {name} .*{value}|{name} has the {key} {value}")
 
     def test_people_are_asked_about_what_is_now(self):
         for _, steps in self.told({context.people: 1}, []):
-            answer = steps[1].text.removeprefix("ANSWER: ")
-            if answer != "unknown":
-                self.assertRegex(
-                    steps[0].text, rf"(lives|works|plays|drives|has|is)[^.]* {re.escape(answer)}\b"
-                )
+            said, _, answer = steps[1].text.partition("\nANSWER: ")
+            self.assertIn(answer, said)
+            if "unknown" not in said:
+                self.assertIn(said, steps[0].text)
 
     def test_programs_print_what_is_told(self):
-        for skill, steps in self.told({**tables.SKILLS, files.text: 4}, ["python"]):
+        for skill, steps in self.told({files.text: 1}, ["python"]):
             call, result = steps[1], steps[2]
             self.assertIsInstance(result, Result)
             if "Error" in result.text:

@@ -20,7 +20,7 @@ _ASKED = [
     "{} =", "What's {}?", "Please compute {}.", "Work out {}.", "Tell me what {} is.", "Evaluate {}",
     "I need the value of {}.", "What does {} make?", "whats {}", "Compute {}. (`mod` is the remainder of a division.)",
 ]  # fmt: skip
-_MARKS = ["ANSWER", "ANSWER", "ANSWER", "Answer", "RESULT", "Result", "FINAL", "Output"]
+_MARKS = ["ANSWER", "ANSWER", "RESULT"]
 _FORMATS = [
     "End with one line that holds nothing but `{mark}:` and the answer, like this:\n{mark}: {example}",
     "End your answer with a line `{mark}: <the number>`.",
@@ -42,29 +42,29 @@ def told(random: Random, hands: Hands) -> list[Step]:
     thing, who = random.choice(strings.ENGLISH), random.choice(strings.FIRST)
     text, expression = random.choice(
         [
-            (f"What is the sum of {a} and {b}?", f"{a}+{b}"),
-            (f"What is the product of {a} and {b}?", f"{a}*{b}"),
-            (f"What is the difference of {a} and {b}?", f"{a}-{b}"),
-            (f"Add {a} and {b}.", f"{a}+{b}"),
-            (f"add {a}, {b} and {c}", f"{a}+{b}+{c}"),
-            (f"Multiply {a} by {b}.", f"{a}*{b}"),
-            (f"Subtract {a} from {b}.", f"{b}-{a}"),
-            (f"Divide {a} by {b}.", f"{a}/{b}"),
-            (f"What is {a} squared?", f"{a}**2"),
-            (f"Square {a}.", f"{a}**2"),
-            (f"What is the remainder of {a} divided by {b}?", f"{a}%{b}"),
-            (f"What is {a % 100}% of {b}?", f"{b}*{a % 100}/100"),
-            (f"What is half of {a}?", f"{a}/2"),
-            (f"What is twice {a}?", f"2*{a}"),
-            (f"There are {a} boxes with {b} {thing}s each. How many {thing}s are there?", f"{a}*{b}"),
-            (f"{who} has {a} {thing}s and gets {b} more. How many does {who} have?", f"{a}+{b}"),
-            (f"{who} had {a} {thing}s and lost {b}. How many are left?", f"{a}-{b}"),
-            (f"One {thing} costs {a}. What do {b} of them cost?", f"{a}*{b}"),
-            (f"How many seconds are {a} hours?", f"{a}*3600"),
-            (f"How many minutes are {a} hours?", f"{a}*60"),
-            (f"How many hours are {a} days?", f"{a}*24"),
-            (f"What is the average of {a}, {b} and {c}?", f"({a}+{b}+{c})/3"),
-            (f"What is the sum of the numbers from 1 to {a}?", f"{a}*({a}+1)/2"),
+            (f"What is the sum of {a} and {b}?", f"{a} + {b}"),
+            (f"What is the product of {a} and {b}?", f"{a} * {b}"),
+            (f"What is the difference of {a} and {b}?", f"{a} - {b}"),
+            (f"Add {a} and {b}.", f"{a} + {b}"),
+            (f"add {a}, {b} and {c}", f"{a} + {b} + {c}"),
+            (f"Multiply {a} by {b}.", f"{a} * {b}"),
+            (f"Subtract {a} from {b}.", f"{b} - {a}"),
+            (f"Divide {a} by {b}.", f"{a} / {b}"),
+            (f"What is {a} squared?", f"{a} ** 2"),
+            (f"Square {a}.", f"{a} ** 2"),
+            (f"What is the remainder of {a} divided by {b}?", f"{a} % {b}"),
+            (f"What is {a % 100}% of {b}?", f"{b} * {a % 100} / 100"),
+            (f"What is half of {a}?", f"{a} / 2"),
+            (f"What is twice {a}?", f"2 * {a}"),
+            (f"There are {a} boxes with {b} {thing}s each. How many {thing}s are there?", f"{a} * {b}"),
+            (f"{who} has {a} {thing}s and gets {b} more. How many does {who} have?", f"{a} + {b}"),
+            (f"{who} had {a} {thing}s and lost {b}. How many are left?", f"{a} - {b}"),
+            (f"One {thing} costs {a}. What do {b} of them cost?", f"{a} * {b}"),
+            (f"How many seconds are {a} hours?", f"{a} * 3600"),
+            (f"How many minutes are {a} hours?", f"{a} * 60"),
+            (f"How many hours are {a} days?", f"{a} * 24"),
+            (f"What is the average of {a}, {b} and {c}?", f"({a} + {b} + {c}) / 3"),
+            (f"What is the sum of the numbers from 1 to {a}?", f"{a} * ({a} + 1) / 2"),
         ]
     )
     return _asked(random, hands, text, expression)
@@ -121,64 +121,49 @@ def _shown(random: Random, expression: str) -> str:
 
 
 def _expression(random: Random) -> tuple[str, str]:
-    """The same expression as people write it, and as tools read it."""
+    """The same expression as people write it, and as tools read it: sign by sign, with the spaces that it has."""
     kind = random.randrange(10)
     size = random.choice([2, 3, 4, 6, 8])
     if kind < 6:
         sign = random.choice(["+", "-", "*", "*", "/", "%"])
-        terms, signs = [strings.number(random, size) for _ in "ab"], [sign]
-    elif kind == 6:
-        terms, signs = [random.randrange(2, 100), random.randrange(2, 13)], ["**"]
-    else:
-        count = random.randint(3, 6)
-        one = random.choice(["+", "+", "*", None])
-        terms = [strings.number(random, size) for _ in range(count)]
-        signs = [one or random.choice("+-*") for _ in range(count - 1)]
+        return _written(random, [strings.number(random, size) for _ in "ab"], [sign], words=True)
+    if kind == 6:
+        return _written(random, [random.randrange(2, 100), random.randrange(2, 13)], ["**"], words=True)
+    terms = [strings.number(random, size) for _ in range(random.randint(3, 6))]
+    one = random.choice(["+", "+", "*", None])
+    signs = [one or random.choice("+-*") for _ in terms[1:]]
     if kind == 9:
-        terms = terms[:3] if chance(random, 30) else (terms * 2)[:5]
-        signs = (signs * 2)[: len(terms) - 1]
-        return _grouped(random, terms, signs)
-    space = random.choice(["", " ", " "])
-    shown = str(terms[0])
-    expression = str(terms[0])
-    written = {sign: random.choice(_SIGNS[sign]) for sign in dict.fromkeys(signs)}
-    for sign, term in zip(signs, terms[1:]):
-        gap = " " if written[sign].isalpha() or " " in written[sign] else space
-        shown += f"{gap}{written[sign]}{gap}{term}"
-        expression += f"{sign}{term}"
-    return shown, expression
+        signs = [random.choice("+-*") for _ in terms[1:]]
+    return _written(random, terms, signs, inside=random.choice([2, 2, 3]) if kind == 9 else 0)
 
 
 def _decimal(random: Random) -> tuple[str, str]:
     """Two numbers of which one has a point."""
     terms = [f"{strings.number(random, 3)}.{strings.number(random, 3)}", str(strings.number(random, 4))]
     random.shuffle(terms)
-    sign, space = random.choice("+-*/"), random.choice(["", " ", " "])
-    written = random.choice([it for it in _SIGNS[sign] if not it.isalpha() and " " not in it])
-    return f"{terms[0]}{space}{written}{space}{terms[1]}", f"{terms[0]}{sign}{terms[1]}"
+    return _written(random, terms, [random.choice("+-*/")])
 
 
-def _grouped(random: Random, terms: list[int], signs: list[str]) -> tuple[str, str]:
-    """With parentheses around the first two or three terms."""
-    inside = min(random.choice([2, 3]), len(terms) - 1)
-    written = {
-        sign: random.choice([it for it in _SIGNS[sign] if not it.isalpha() and " " not in it])
-        for sign in signs
-    }
+def _written(
+    random: Random, terms: list, signs: list[str], words: bool = False, inside: int = 0
+) -> tuple[str, str]:
+    """As people write it, and as tools do. The first terms, so many as are `inside`, stand in parentheses."""
     space = random.choice(["", " ", " "])
+    spelled = {sign: _spelled(random, sign, words) for sign in dict.fromkeys(signs)}
+    if any(it.isalpha() or " " in it for it in spelled.values()):
+        space = " "
+    shown = expression = f"({terms[0]}" if inside else str(terms[0])
+    for at, (sign, term) in enumerate(zip(signs, terms[1:]), 2):
+        end = ")" if at == inside else ""
+        shown += f"{space}{spelled[sign]}{space}{term}{end}"
+        expression += f"{space}{sign}{space}{term}{end}"
+    return shown, expression
 
-    def joined(of: list[int], by: list[str], spelled: dict[str, str], gap: str) -> str:
-        text = str(of[0])
-        for sign, term in zip(by, of[1:]):
-            text += f"{gap}{spelled[sign]}{gap}{term}"
-        return text
 
-    def whole(spelled: dict[str, str], gap: str) -> str:
-        first = joined(terms[:inside], signs[: inside - 1], spelled, gap)
-        rest = joined(terms[inside:], signs[inside:], spelled, gap)
-        return f"({first}){gap}{spelled[signs[inside - 1]]}{gap}{rest}"
-
-    return whole(written, space), whole({sign: sign for sign in signs}, "")
+def _spelled(random: Random, sign: str, words: bool) -> str:
+    """How people write the sign: as a word only with `words`."""
+    ways = [it for it in _SIGNS[sign] if words or not (it.isalpha() or " " in it)]
+    return random.choice(ways)
 
 
 SKILLS = {one: 6, told: 3, function: 1}

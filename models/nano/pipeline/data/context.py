@@ -1,4 +1,7 @@
-"""Answers from text that is given: numbered passages, which are cited, and stories about people."""
+"""Answers from text that is given: numbered passages, which are cited, and stories about people.
+
+An answer says first again what was asked, so that what is looked for stands behind the same words in the text.
+"""
 
 from random import Random
 
@@ -8,26 +11,21 @@ from .steps import Answer, Hands, Step, User, chance
 _ATTRIBUTES = """port owner password color city version limit price timeout region size path address name code capital
     height weight language author editor budget deadline currency phone email rate speed length model key host user
     temperature birthday score population license""".split()
+# Where the words of a question stand in a fact as they do in the question, it is found by them. The last are harder.
 _FACTS = [
-    "The {a} of {e} is {v}.", "{e} has the {a} {v}.", "For {e}, the {a} is {v}.",
-    "The {a} of {e} was set to {v}.",
-    "{e}: {a} {v}.", "It is known that the {a} of {e} is {v}.", "{e} uses the {a} {v}.",
-    "As for {e}, its {a} is {v}.",
+    "The {a} of {e} is {v}.", "The {a} of {e} is {v}.", "The {a} of {e} was set to {v}.",
+    "It is known that the {a} of {e} is {v}.", "As of {year}, the {a} of {e} is {v}.", "{e} has the {a} {v}.",
 ]  # fmt: skip
 _QUESTIONS = [
-    "What is the {a} of {e}?", "Which {a} does {e} have?", "Tell me the {a} of {e}.", "{e}: what is the {a}?",
-    "What {a} does {e} have?", "I need the {a} of {e}.", "{a} of {e}?", "Do you know the {a} of {e}?",
+    "What is the {a} of {e}?", "Tell me the {a} of {e}.", "I need the {a} of {e}.", "{a} of {e}?",
+    "Do you know the {a} of {e}?", "Which {a} does {e} have?",
 ]  # fmt: skip
-_HEADS = ["Context:\n{c}\n\nQuestion: {q}", "{c}\n\n{q}", "Passages:\n{c}\n\n{q}",
-"Use these passages:\n{c}\n\n{q}",
-          "{q}\n\nContext:\n{c}", "Sources:\n{c}\n\nQuestion: {q}",
-          "<context>\n{c}\n</context>\n\n{q}"]  # fmt: skip
-UNKNOWN = "The passages do not say that."
+_HEADS = [
+    "Context:\n{c}\n\nQuestion: {q}", "{c}\n\n{q}", "<context>\n{c}\n</context>\n\n{q}", "{q}\n\n{c}",
+]  # fmt: skip
 SYSTEMS = [
     "Answer only from the context.", "Answer from the given passages and cite them by number.",
-    "Use only the numbered passages. Cite the passage that you use as [1]. If they do not say it, say so.",
-    "",
-    "You answer questions about documents. Name the passage that says it.",
+    "Use only the numbered passages. Cite the passage that you use as [1]. If they do not say it, say so.", "",
 ]  # fmt: skip
 
 
@@ -35,54 +33,41 @@ def passages(random: Random, hands: Hands) -> list[Step]:
     """One of the numbered passages says it, or none does."""
     names = list(dict.fromkeys(_thing(random) for _ in range(random.randint(2, 4))))
     keys = random.sample(_ATTRIBUTES, random.randint(1, 4))
-    pairs = [(name, key) for name in names for key in keys]
+    # Of several things the same, or also several things of the same.
+    pairs = [(name, key) for name in names for key in (keys if chance(random, 50) else [random.choice(keys)])]
     random.shuffle(pairs)
-    most = random.choice([1, 2, 2, 3, 3, 4, 5, 7])
-    told, missing = pairs[:most], pairs[most:]
-    facts = [(name, key, strings.value(random)) for name, key in told]
-    shown, at = [], {}
-    for name, key, value in facts:
-        if shown and chance(random, 15):
-            shown[-1] += f" {_fact(random, name, key, value)}"
+    most = random.choice([1, 2, 2, 3, 3, 4, 5, 6])
+    shown: list[str] = []
+    found: dict[tuple[str, str], str] = {}
+    for name, key in pairs[:most]:
+        value = strings.value(random)
+        fact = random.choice(_FACTS)
+        told = _fact(random, fact, name, key, value)
+        if shown and chance(random, 10):
+            shown[-1] += f" {told}"
         else:
-            before = f"{strings.sentence(random)} " if chance(random, 15) else ""
-            shown.append(f"{before}{_fact(random, name, key, value)}")
-        at[name, key] = len(shown)
-    said = {(name, key): f"The {key} of {name} is {value} [{at[name, key]}]." for name, key, value in facts}
-    others = missing or [(names[-1], random.choice([it for it in _ATTRIBUTES if it not in keys]))]
-    (name, key), answer = _wanted(random, said, others)
-    form = random.choice(["[{}] {}", "[{}] {}", "[{}] {}", "({}) {}", "{}. {}"])
-    listed = random.choice(["\n", "\n", "\n\n"]).join(form.format(n, it) for n, it in enumerate(shown, 1))
-    asked = _question(random, name, key)
-    steps = [User(random.choice(_HEADS).format(c=listed, q=asked)), Answer(answer)]
-    for _ in range(min(hands.questions - 1, len(facts))):
-        (name, key), answer = _wanted(random, said, others)
-        steps += [User(_question(random, name, key)), Answer(answer)]
+            before = f"{strings.sentence(random)} " if chance(random, 10) else ""
+            shown.append(before + told)
+        verb = "was set to" if "was set to" in fact else "is"
+        found[name, key] = f"The {key} of {name} {verb} {value} [{len(shown)}]."
+    missing = pairs[most:] or [(names[-1], random.choice([it for it in _ATTRIBUTES if it not in keys]))]
+    listed = random.choice(["\n", "\n", "\n\n"]).join(f"[{n}] {it}" for n, it in enumerate(shown, 1))
+    steps: list[Step] = []
+    for _ in range(min(hands.questions, len(found))):
+        name, key = random.choice(missing if chance(random, 18) else list(found))
+        answer = found.get((name, key), f"The {key} of {name} is not in the passages.")
+        asked = _sentence(random.choice(_QUESTIONS).format(a=key, e=name), name)
+        steps += [User(asked if steps else random.choice(_HEADS).format(c=listed, q=asked)), Answer(answer)]
     return steps
 
 
-def _wanted(
-    random: Random, said: dict[tuple[str, str], str], others: list[tuple[str, str]]
-) -> tuple[tuple[str, str], str]:
-    """What is asked for, and the answer: mostly something that is said."""
-    if chance(random, 18):
-        return random.choice(others), UNKNOWN
-    return random.choice(list(said.items()))
+def _fact(random: Random, fact: str, name: str, key: str, value: str) -> str:
+    return _sentence(fact.format(a=key, e=name, v=value, year=random.randrange(1990, 2040)), name)
 
 
-def _question(random: Random, name: str, key: str) -> str:
-    return _sentence(random, random.choice(_QUESTIONS).format(a=key, e=name), name, 80)
-
-
-def _fact(random: Random, name: str, key: str, value: str) -> str:
-    return _sentence(random, random.choice(_FACTS).format(a=key, e=name, v=value), name, 70)
-
-
-def _sentence(random: Random, text: str, name: str, of_hundred: int) -> str:
-    """The text with a capital in front, so many times in a hundred; but never where that would change a name."""
-    if text.startswith(name) and not name.startswith("the "):
-        return text
-    return text[0].upper() + text[1:] if chance(random, of_hundred) else text
+def _sentence(text: str, name: str) -> str:
+    """The text with a capital in front; but never where that would change a name."""
+    return text if text.startswith(name) and not name.startswith("the ") else text[0].upper() + text[1:]
 
 
 def _thing(random: Random) -> str:
@@ -137,13 +122,15 @@ def people(random: Random, hands: Hands) -> list[Step]:
     in_a_line = chance(random, 80)
     steps: list[Step] = []
     for who, about in asked:
-        question = _TOPICS[about][2].format(who)
-        answer = answers.get((who, about), "unknown")
-        told = question if steps else _STORY.format(text=" ".join(said), question=question)
-        steps += [
-            User(f"{told}\n\n{_IN_A_LINE}" if in_a_line and not steps else told),
-            Answer(f"ANSWER: {answer}" if in_a_line else answer),
-        ]
+        now, _once, question = _TOPICS[about]
+        found = answers.get((who, about), "unknown")
+        question, answer = question.format(who), f"{who} {now.format(found)}."
+        if not steps:
+            question = _STORY.format(text=" ".join(said), question=question)
+        if in_a_line:
+            question = question if steps else f"{question}\n\n{_IN_A_LINE}"
+            answer += f"\nANSWER: {found}"
+        steps += [User(question), Answer(answer)]
     return steps
 
 

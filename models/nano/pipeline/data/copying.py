@@ -24,18 +24,25 @@ def twice(random: Random, _: Hands) -> list[Step]:
 
 
 def pick(random: Random, hands: Hands) -> list[Step]:
-    """Finds the value of a key among others."""
+    """Finds a key among others and says what is written there; or that it is not there."""
     sign = random.choice(["=", ": ", " -> ", " = ", " is ", ","])
     keys = list(dict.fromkeys(strings.word(random) for _ in range(random.randint(2, 9))))
     random.shuffle(keys)
     values = [strings.value(random) for _ in keys]
-    first, *more = random.sample(range(len(keys)), min(hands.questions, len(keys)))
-    listed = random.choice(["\n", "\n", "; "]).join(f"{key}{sign}{its}" for key, its in zip(keys, values))
-    asked = _question(random, keys[first])
-    text = f"{listed}\n\n{asked}" if chance(random, 70) else f"{asked}\n\n{listed}"
-    steps: list[Step] = [User(text), Answer(values[first])]
-    for at in more:
-        steps += [User(_question(random, keys[at])), Answer(values[at])]
+    lines = [f"{key}{sign}{its}" for key, its in zip(keys, values)]
+    listed = random.choice(["\n", "\n", "; "]).join(lines)
+    steps: list[Step] = []
+    for at in random.sample(range(len(keys)), min(hands.questions, len(keys))):
+        key, answer = keys[at], lines[at]
+        if chance(random, 12):
+            key = strings.word(random)
+            while key in keys:
+                key = strings.word(random)
+            answer = f"{key} is not there."
+        asked = _question(random, key)
+        if not steps:
+            asked = f"{listed}\n\n{asked}" if chance(random, 70) else f"{asked}\n\n{listed}"
+        steps += [User(asked), Answer(answer)]
     return steps
 
 
@@ -45,18 +52,15 @@ def _question(random: Random, key: str) -> str:
 
 
 def line(random: Random, hands: Hands) -> list[Step]:
-    """Finds lines by their numbers, or by how they begin."""
-    lines = [_anything(random) for _ in range(random.randint(2, 7))]
-    kind = random.randrange(3)
-    if kind == 0:
-        found, listed = {"Repeat the first line.": lines[0], "Repeat the last line.": lines[-1]}, lines
-    elif kind == 1:
-        found = {f"Repeat line {at}.": it for at, it in enumerate(lines, 1)}
+    """Finds lines by their numbers, or by how they begin, and repeats them."""
+    lines = [_anything(random) for _ in range(random.randint(2, 6))]
+    if chance(random, 50):
         listed = [f"{at}. {it}" for at, it in enumerate(lines, 1)]
+        found = {f"Repeat line {at}.": it for at, it in enumerate(listed, 1)}
     else:
         marks = [f"{strings.scramble(random, 2, 5)}{at}" for at in range(len(lines))]
-        found = {f"What stands behind {mark}?": it for mark, it in zip(marks, lines)}
         listed = [f"{mark} {it}" for mark, it in zip(marks, lines)]
+        found = {f"What stands behind {mark}?": it for mark, it in zip(marks, listed)}
     steps: list[Step] = []
     for asked, answer in random.sample(list(found.items()), min(hands.questions, len(found))):
         steps += [User(asked if steps else "\n".join([*listed, "", asked])), Answer(answer)]

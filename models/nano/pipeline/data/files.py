@@ -4,12 +4,12 @@ from collections.abc import Callable
 from random import Random
 
 from . import strings
-from .steps import Answer, Call, Hands, Step, User, chance, did, failed
+from .steps import Call, Hands, Step, chance, did, failed
 
 
 def listing(random: Random, hands: Hands) -> list[Step]:
     """Which files there are."""
-    names = [strings.file(random) for _ in range(random.randint(1, 6))]
+    names = [strings.file(random) for _ in range(random.randint(1, 4))]
     where = strings.folder(random) if chance(random, 40) else None
     asked = random.choice(
         ["What files are in {}?", "List the files in {}.", "list {}", "ls {}", "Show me what is in {}.",
@@ -44,7 +44,7 @@ def reading(random: Random, hands: Hands) -> list[Step]:
     ).format(name)  # fmt: skip
     call = _read(hands, name)
     if call and chance(random, 12):
-        return _missing(random, hands, asked, name, call)
+        return _missing(hands, asked, name, call)
     printed = _content(random)
     return did(hands, asked, call, printed, f"{name} says:\n{printed}")
 
@@ -67,11 +67,11 @@ def setting(random: Random, hands: Hands) -> list[Step]:
     asked = asked.format(key=keys[at], name=name)
     call = _read(hands, name)
     if call and chance(random, 8):
-        return _missing(random, hands, asked, name, call)
-    answer = f"The {keys[at]} is {values[at]}."
+        return _missing(hands, asked, name, call)
+    answer = f"{name} says: {keys[at]}{sign}{values[at]}"
     if chance(random, 10) and len(keys) > 1:
         kept = [it for n, it in enumerate(printed.split("\n")) if n != at]
-        printed, answer = "\n".join(kept), f"{name} does not say what the {keys[at]} is."
+        printed, answer = "\n".join(kept), f"{name} says: {keys[at]} is not there."
     return did(hands, asked, call, printed, answer)
 
 
@@ -224,31 +224,12 @@ def _read(hands: Hands, name: str) -> Call | None:
     return hands.run(f"cat {name}", f"print(open({name!r}).read())")
 
 
-def _missing(random: Random, hands: Hands, asked: str, name: str, call: Call) -> list[Step]:
-    """The file is not there. Is one whose name is like it?"""
+def _missing(hands: Hands, asked: str, name: str, call: Call) -> list[Step]:
+    """The file is not there."""
     why = {"read_file": f"there is no file `{name}`", "bash": f"cat: {name}: No such file or directory"}.get(
         call.tool, f"FileNotFoundError: [Errno 2] No such file or directory: '{name}'"
     )
-    steps: list[Step] = [User(asked), call, hands.gave(call, "", why)]
-    lister = (
-        Call("list_files", {})
-        if hands.has("list_files")
-        else hands.run("ls", "import os; print(*os.listdir('.'), sep='\\n')")
-    )
-    if lister is None:
-        return [*steps, Answer(f"That did not work: {why}")]
-    return [*steps, *_looked(random, hands, lister, name)]
-
-
-def _looked(random: Random, hands: Hands, lister: Call, name: str) -> list[Step]:
-    others = [strings.file(random) for _ in range(random.randint(1, 4))]
-    sizes = (lambda it: f"{it} ({strings.number(random, 4)} bytes)") if lister.tool == "list_files" else str
-    printed = "\n".join(map(sizes, others))
-    return [
-        lister,
-        hands.gave(lister, printed),
-        Answer(f"There is no file {name}. The files are:\n{printed}"),
-    ]
+    return failed(hands, asked, call, why)
 
 
 def _content(random: Random) -> str:
@@ -258,7 +239,7 @@ def _content(random: Random) -> str:
         lambda it: f"- {strings.phrase(it, 1, 4)}",
     ]  # fmt: skip
     kind = random.choice(kinds)
-    return "\n".join(kind(random) for _ in range(random.choice([1, 1, 2, 3, 4, 6])))
+    return "\n".join(kind(random) for _ in range(random.choice([1, 1, 2, 2, 3, 4])))
 
 
 SKILLS = {

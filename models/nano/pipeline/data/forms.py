@@ -1,7 +1,7 @@
 """How a conversation is written: the forms in which tools are told to a model, called, and answered.
 
-`native` is that of the chat template in the exported file; `in_words` is what a gateway tells a model whose
-server knows no tools (with `DONE:` in its loop); `fenced` is a short text that asks for code in a block.
+`native` is that of the chat template in the exported file; `fenced` is a short text that asks for code in a block, and
+for `DONE:` in front of the answer.
 """
 
 import json
@@ -11,10 +11,10 @@ from random import Random
 
 from ..chat import Message
 from . import strings, wordings
-from .steps import Answer, Call, Hands, Result, Step, Tool, User, chance
+from .steps import Answer, Call, Hands, Result, Step, User
 
 # An answer in a form that the user asked for stands in a line of its own.
-_IN_A_LINE = re.compile("(ANSWER|Answer|RESULT|Result|FINAL|Output): ")
+_IN_A_LINE = re.compile("(ANSWER|RESULT): ")
 
 
 def system(random: Random) -> str:
@@ -32,19 +32,6 @@ def native(steps: list[Step], hands: Hands, words: str) -> list[Message]:
     listed = "\n".join(f"{tool.name}({', '.join(tool.parameters)})" for tool in hands.tools)
     tools = f"Tools:\n{listed}" if hands.tools else ""
     return _told(_joined(words, tools), steps, _tagged, _response, str)
-
-
-def in_words(random: Random, steps: list[Step], hands: Hands, words: str, in_loop: bool) -> list[Message]:
-    """As a gateway tells it to a model whose server knows no tools; or much the same in other words."""
-    exact = chance(random, 75)
-    lines = "\n".join(_described(random, tool, exact) for tool in hands.tools)
-    text = (wordings.TOOLS[0] if exact else random.choice(wordings.TOOLS)).format(tools=lines)
-    text += random.choice(wordings.ONE_OR_SEVERAL)
-    if in_loop:
-        text += wordings.LOOP[0] if exact else random.choice(wordings.LOOP)
-        languages = " or ```".join(name for name in ("python", "bash") if hands.has(name))
-        text += wordings.CODE.format(languages=languages) if languages else ""
-    return _told(_joined(words, text), steps, _tagged, _response, _done if in_loop else str)
 
 
 def fenced(random: Random, steps: list[Step], hands: Hands, words: str) -> list[Message]:
@@ -97,27 +84,3 @@ def _response(said: str) -> str:
 def _block(call: Call) -> str:
     (code,) = call.arguments.values()
     return f"```{call.tool}\n{code}\n```"
-
-
-def _described(random: Random, tool: Tool, exact: bool) -> str:
-    """A tool as JSON, its parameters as a schema."""
-    properties, required = {}, []
-    for parameter in tool.parameters:
-        name, _, kind = parameter.partition(": ")
-        schema: dict[str, object] = {"type": kind or "string"}
-        if chance(random, 30):
-            schema["description"] = (
-                strings.sentence(random) if chance(random, 30) else f"The {name.rstrip('?')}."
-            )
-        properties[name.rstrip("?")] = schema
-        required += [] if name.endswith("?") else [name]
-    parameters: dict[str, object] = {"properties": properties, "required": required, "type": "object"}
-    if exact:
-        parameters = {"additionalProperties": False, **parameters}
-    about = tool.about if chance(random, 60) else tool.about.split(". ")[0]
-    described = {"name": tool.name, "description": about, "parameters": parameters}
-    if chance(random, 50):
-        described = dict(sorted(described.items()))
-    if exact:
-        return json.dumps(described, separators=(",", ":"))
-    return json.dumps({"type": "function", "function": described})

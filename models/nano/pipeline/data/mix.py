@@ -8,19 +8,18 @@ from dataclasses import dataclass
 from random import Random
 
 from ..chat import Message
-from . import arithmetic, context, copying, files, forms, offers, services, tables, talk
+from . import arithmetic, context, copying, files, forms, offers, services, talk
 from .steps import NO_TOOL, Answer, Call, Hands, Result, Step, chance
 
 Skill = Callable[[Random, Hands], list[Step]]
 
 # How much of each family there is, and how often its conversations know tools at all.
 FAMILIES = {
-    "copying": (copying.SKILLS, 10, 25),
-    "arithmetic": (arithmetic.SKILLS, 20, 94),
+    "copying": (copying.SKILLS, 12, 25),
+    "arithmetic": (arithmetic.SKILLS, 22, 94),
     "files": (files.SKILLS, 22, 97),
     "services": (services.SKILLS, 12, 97),
-    "context": (context.SKILLS, 22, 25),
-    "tables": (tables.SKILLS, 4, 97),
+    "context": (context.SKILLS, 20, 25),
     "talk": (talk.SKILLS, 12, 60),
 }
 # What a message of the model is judged as: a call, an answer after one, an answer from a given text, saying that it
@@ -43,7 +42,7 @@ def conversation(random: Random, only: str | None = None, turns: int | None = No
     first = only or _choice(random, {name: share for name, (_, share, _) in FAMILIES.items()})
     form, hands = _setting(random, first)
     if turns is None:
-        turns = 1 if first == "tables" else random.choice([1, 1, 1, 1, 1, 1, 1, 2, 2, 3])
+        turns = random.choice([1, 1, 1, 1, 1, 1, 1, 2, 2, 3])
     hands.questions = turns
     others = ["arithmetic", "files", "services", "talk"] if hands.tools else ["copying", "context", "talk"]
     steps, judged = [], []
@@ -75,20 +74,12 @@ def _setting(random: Random, family: str) -> tuple[str, Hands]:
     """The form, and the tools that are offered."""
     if not chance(random, FAMILIES[family][2]):
         return "native", Hands(random)
-    form = _choice(random, {"native": 80, "in words": 2, "in loop": 5, "fenced": 13})
-    if form == "fenced" and family in ("services",):
-        form = "native"
-    if form == "fenced":
-        tools = [it for it in offers.GATEWAY if it.name == random.choice(["bash", "bash", "python"])][:1]
-        tools = tools or [offers.GATEWAY[0]]
-        return form, Hands(random, tools, chance(random, 40))
-    most = 14 if form == "native" else random.choice([1, 1, 2, 2, 3, 4])
-    tools = offers.offered(random, most)
-    if family == "services" and chance(random, 65):
-        tools = offers.with_foreign(random, tools, most)
-    if family == "tables" and not chance(random, 10) and not any(it.name == "python" for it in tools):
-        tools = [*tools[: most - 1], offers.GATEWAY[1]]
-    return form, Hands(random, tools, chance(random, 75))
+    if family != "services" and chance(random, 15):
+        return "fenced", Hands(random, [random.choice(offers.CODE)], chance(random, 40))
+    tools = offers.offered(random)
+    if chance(random, 75 if family == "services" else 15):
+        tools = offers.with_foreign(random, tools)
+    return "native", Hands(random, tools, chance(random, 75))
 
 
 def _judged(told: list[Step], at: int, family: str) -> str:
@@ -104,6 +95,4 @@ def _written(random: Random, form: str, steps: list[Step], hands: Hands, family:
     words = random.choice(context.SYSTEMS) if family == "context" else forms.system(random)
     if form == "fenced":
         return forms.fenced(random, steps, hands, words)
-    if form == "native" or not hands.tools:
-        return forms.native(steps, hands, words)
-    return forms.in_words(random, steps, hands, words, form == "in loop")
+    return forms.native(steps, hands, words)

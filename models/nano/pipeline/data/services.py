@@ -36,120 +36,76 @@ def noun(random: Random) -> str:
 def foreign(random: Random) -> Tool:
     """A tool that does something with something."""
     thing, one = noun(random), random.choice(_ONE)
-    kind = random.randrange(7)
-    name, parameters = [
-        (f"get_{thing}", (one,)),
-        (f"{thing}_lookup", (one,)),
-        (f"search_{thing}", ("query", *(["limit?: integer"] if chance(random, 40) else []))),
-        (f"send_{thing}", ("to", "text")),
-        (f"set_{thing}", (one, random.choice(["value", "level: integer"]))),
-        (f"delete_{thing}", (one,)),
-        (f"list_{thing}", ()),
-    ][kind]
-    return Tool(name, f"{name.split('_')[0].capitalize()}s a {thing}.", parameters)
+    name, parameters = random.choice(
+        [
+            (f"get_{thing}", (one,)),
+            (f"search_{thing}", ("query", *(["limit?: integer"] if chance(random, 40) else []))),
+            (f"send_{thing}", ("to", "text")),
+            (f"set_{thing}", (one, random.choice(["value", "level: integer"]))),
+            (f"delete_{thing}", (one,)),
+            (f"list_{thing}", ()),
+        ]
+    )
+    return Tool(name, parameters, thing)
 
 
 def use(random: Random, hands: Hands) -> list[Step]:
     """Uses one of the foreign tools that are offered; or one is asked for that is not."""
-    offered = [tool for tool in hands.tools if tool.about.endswith("s a " + _thing(tool) + ".")]
+    offered = [tool for tool in hands.tools if tool.thing]
     if offered and not chance(random, 12):
         tool = random.choice(offered)
     else:
         tool = foreign(random)
-        while hands.has(tool.name) or any(_thing(it) == _thing(tool) for it in offered):
+        while any(it.thing == tool.thing for it in offered):
             tool = foreign(random)
     asked, arguments, printed, answer = _asked(random, tool)
-    call = Call(tool.name, arguments) if hands.has(tool.name) else None
+    call = Call(tool.name, arguments) if tool in offered else None
     if call and chance(random, 6):
-        why = random.choice(
-            [
-                "not found",
-                "the service is not available",
-                "timeout after 30 s",
-                "access denied",
-                "unknown " + _thing(tool),
-            ]
-        )
-        return failed(hands, asked, call, why)
+        whys = ["not found", "the service is not available", "timeout after 30 s", "access denied"]
+        return failed(hands, asked, call, random.choice([*whys, f"unknown {tool.thing}"]))
     return did(hands, asked, call, printed, answer)
 
 
-def _thing(tool: Tool) -> str:
-    first, _, last = tool.name.partition("_")
-    return first if last == "lookup" else last
-
-
 def _asked(random: Random, tool: Tool) -> tuple[str, dict, str, str]:
-    thing, verb, of = _thing(tool), tool.name.split("_")[0], _subject(random)
+    """A question that the tool is for, the arguments of its call, what it prints, and the answer."""
+    thing, of = tool.thing, _subject(random)
     names = [it.split(":")[0] for it in tool.parameters]
-    if verb in ("get", thing):
-        asked = random.choice(
-            ["What is the {t} of {v}?", "Get the {t} of {v}.", "{t} for {v}?", "Look up the {t} of {v}.",
-             "Tell me the {t} for {v}.",
-             "Which {t} does {v} have?", "What's the {t} for {v}?"]
-        )  # fmt: skip
-        given = strings.value(random)
-        printed, answer = _given(random, thing, given), f"The {thing} of {of} is {given}."
-        return asked.format(t=thing, v=of), {names[0]: of}, printed, answer
-    if verb == "search":
-        asked = random.choice(
-            ["Search the {t}s for {v}.", "Find {t}s with {v}.", "search {t} {v}", "Look for {v} in the {t}s."]
-        )
-        printed = "\n".join(strings.phrase(random, 1, 4) for _ in range(random.randint(1, 3)))
-        return asked.format(t=thing, v=of), {"query": of}, printed, f"I found:\n{printed}"
-    if verb == "send":
-        who, text = strings.name(random), strings.phrase(random, 1, 5)
-        asked = random.choice(
-            ["Send a {t} to {w} that says {x}", "Send {w} the {t} {x}", 'Send the {t} "{x}" to {w}.']
-        )
-        return (
-            asked.format(t=thing, w=who, x=text),
-            {"to": who, "text": text},
-            "ok",
-            f"I have sent the {thing} to {who}.",
-        )
-    if verb == "set":
-        whole = "level: integer" in tool.parameters
-        level: object = strings.number(random, 3) if whole else strings.value(random)
-        asked = random.choice(
-            ["Set the {t} of {v} to {x}.", "Change the {t} of {v} to {x}.", "set {t} {v} to {x}"]
-        )
-        return (
-            asked.format(t=thing, v=of, x=level),
-            {names[0]: of, names[1]: level},
-            "ok",
-            f"The {thing} of {of} is now {level}.",
-        )
-    if verb == "delete":
-        asked = random.choice(["Delete the {t} {v}.", "Remove {t} {v}.", "delete {t} {v}"])
-        return (
-            asked.format(t=thing, v=of),
-            {names[0]: of},
-            random.choice(["ok", "deleted", "done"]),
-            f"I have deleted the {thing} {of}.",
-        )
-    printed = "\n".join(strings.phrase(random, 1, 3) for _ in range(random.randint(1, 4)))
-    asked = random.choice(["List the {t}s.", "Which {t}s are there?", "Show me all {t}s.", "list all {t}s"])
-    return asked.format(t=thing), {}, printed, f"There are:\n{printed}"
+    match tool.name.split("_")[0]:
+        case "get":
+            asked = ["What is the {t} of {v}?", "Get the {t} of {v}.", "{t} of {v}?", "Tell me the {t} of {v}."]
+            given = strings.value(random)
+            printed = random.choice([given, given, f"{thing}: {given}", json.dumps({thing: given})])
+            arguments, answer = {names[0]: of}, f"The {thing} of {of} is {given}."
+        case "search":
+            asked = ["Search the {t}s for {v}.", "Find {t}s with {v}.", "search {t} {v}", "Look for {v} in the {t}s."]
+            printed = "\n".join(strings.phrase(random, 1, 4) for _ in range(random.randint(1, 3)))
+            arguments, answer = {"query": of}, f"I found:\n{printed}"
+        case "send":
+            text = strings.phrase(random, 1, 5)
+            of = strings.name(random)
+            asked = [f"Send {{v}} the {{t}} {text}", f'Send the {{t}} "{text}" to {{v}}.']
+            arguments, printed, answer = {"to": of, "text": text}, "ok", f"I have sent the {thing} to {of}."
+        case "set":
+            whole = "level: integer" in tool.parameters
+            level: object = strings.number(random, 3) if whole else strings.value(random)
+            asked = [f"Set the {{t}} of {{v}} to {level}.", f"set {{t}} {{v}} to {level}"]
+            arguments, printed = {names[0]: of, names[1]: level}, "ok"
+            answer = f"The {thing} of {of} is now {level}."
+        case "delete":
+            asked = ["Delete the {t} {v}.", "Remove {t} {v}.", "delete {t} {v}"]
+            printed = random.choice(["ok", "deleted", "done"])
+            arguments, answer = {names[0]: of}, f"I have deleted the {thing} {of}."
+        case _:
+            asked = ["List the {t}s.", "Which {t}s are there?", "Show me all {t}s.", "list all {t}s"]
+            printed = "\n".join(strings.phrase(random, 1, 3) for _ in range(random.randint(1, 4)))
+            arguments, answer = {}, f"There are:\n{printed}"
+    return random.choice(asked).format(t=thing, v=of), arguments, printed, answer
 
 
 def _subject(random: Random) -> str:
     """What a tool is asked about: never a file, which is asked of others."""
     makers = (strings.word, strings.word, strings.name, strings.date, strings.scramble)
     return random.choice(makers)(random) if chance(random, 75) else str(strings.number(random))
-
-
-def _given(random: Random, thing: str, given: str) -> str:
-    kind = random.randrange(4)
-    if kind == 0:
-        return given
-    if kind == 1:
-        return json.dumps({thing: given})
-    if kind == 2:
-        return f"{thing}: {given}"
-    fields = [(strings.plain(random), strings.value(random)), (thing, given)]
-    random.shuffle(fields)
-    return json.dumps(dict(fields))
 
 
 def clock(random: Random, hands: Hands) -> list[Step]:

@@ -6,11 +6,12 @@ from random import Random
 
 @dataclass(frozen=True)
 class Tool:
-    """A tool that is offered. `parameters` are the names of its arguments, the optional ones with a `?`."""
+    """A tool that is offered. `parameters` are the names of its arguments, the optional ones with a `?`; `thing` is
+    what it is about, if it is none of the gateway's."""
 
     name: str
-    about: str
     parameters: tuple[str, ...]
+    thing: str = ""
 
 
 @dataclass(frozen=True)

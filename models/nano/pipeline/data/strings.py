@@ -47,7 +47,7 @@ def scramble(random: Random, shortest: int = 3, longest: int = 9) -> str:
 def word(random: Random) -> str:
     """A word of any kind, in small letters more often than not."""
     kind = random.randrange(10)
-    text = random.choice(ENGLISH) if kind < 4 else coined(random) if kind < 8 else scramble(random)
+    text = random.choice(ENGLISH) if kind < 5 else coined(random) if kind < 8 else scramble(random)
     return text.capitalize() if random.randrange(12) == 0 else text
 
 
@@ -81,7 +81,7 @@ def file(random: Random) -> str:
 def folder(random: Random) -> str:
     """The path of a folder."""
     parts = [
-        random.choice(FOLDERS) if random.randrange(2) else plain(random) for _ in range(random.randint(1, 3))
+        random.choice(FOLDERS) if random.randrange(2) else plain(random) for _ in range(random.randint(1, 2))
     ]
     return random.choice(["", "", "/"]) + "/".join(parts)
 
@@ -121,4 +121,4 @@ def value(random: Random) -> str:
 
 def sentence(random: Random) -> str:
     """A sentence that means nothing."""
-    return phrase(random, 3, 8).capitalize() + "."
+    return phrase(random, 3, 6).capitalize() + "."
