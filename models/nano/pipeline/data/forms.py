@@ -38,7 +38,7 @@ def fenced(random: Random, steps: list[Step], hands: Hands, words: str) -> list[
     """Code in a block, its output back, and a mark in front of the answer."""
     text = random.choice(wordings.FENCED).format(language=hands.tools[0].name)
     wrap = random.choice(
-        ["Output:\n{}", "Output:\n{}", "<tool_response>\n{}\n</tool_response>", "Result:\n{}", "{}"]
+        ["Output:\n{}", "Output:\n{}", "Result:\n{}", "{}"]
     )
     return _told(_joined(words, text), steps, _block, wrap.format, _done)
 
@@ -78,7 +78,8 @@ def _tagged(call: Call) -> str:
 
 
 def _response(said: str) -> str:
-    return f"<tool_response>\n{said}\n</tool_response>"
+    # Without a break in front of the mark: what is copied out of it ends where the mark stands.
+    return f"<tool_response>\n{said}</tool_response>"
 
 
 def _block(call: Call) -> str:

@@ -109,33 +109,27 @@ def _subject(random: Random) -> str:
 
 
 def clock(random: Random, hands: Hands) -> list[Step]:
-    """What time and which day it is."""
-    hour, day, weekday = (
-        f"{random.randrange(24):02}:{random.randrange(60):02}",
-        strings.date(random),
-        random.choice(_DAYS),
-    )
-    timed = chance(random, 50)
+    """What time and which day it is: both are told, whatever was asked."""
+    hour, second = f"{random.randrange(24):02}:{random.randrange(60):02}", f"{random.randrange(60):02}"
+    day, weekday = strings.date(random), random.choice(_DAYS)
     asked = random.choice(
         ["What time is it?", "what time is it", "What is the time?", "Tell me the time.", "time?",
-         "How late is it?", "Current time?"]
-        if timed
-        else ["What day is it?", "What is the date?", "What day is it today?", "Which day is today?",
-        "today?", "What is today's date?",
-              "What weekday is it?"]
+         "How late is it?", "Current time?", "What day is it?", "What is the date?", "What day is it today?",
+         "Which day is today?", "today?", "What is today's date?", "What weekday is it?"]
     )  # fmt: skip
     if hands.has("current_time"):
-        fields = [("time", f"{day}T{hour}:{random.randrange(60):02}.{random.randrange(1000):03}Z"),
-        ("weekday", weekday),
-                  ("unix_seconds", random.randrange(10**9, 2 * 10**9))]  # fmt: skip
-        printed = json.dumps(dict(sorted(fields) if chance(random, 70) else fields), separators=(",", ":"))
-        answer = f"It is {hour} UTC." if timed else f"It is {weekday}, {day}."
-        return did(hands, asked, Call("current_time", {}), printed, answer)
-    if timed:
-        call = hands.run("date +%H:%M", "import datetime; print(datetime.datetime.now().strftime('%H:%M'))")
-        return did(hands, asked, call, hour, f"It is {hour}.")
-    call = hands.run("date '+%A, %F'", "import datetime; print(datetime.datetime.now().strftime('%A, %F'))")
-    return did(hands, asked, call, f"{weekday}, {day}", f"It is {weekday}, {day}.")
+        fields = {
+            "time": f"{day}T{hour}:{second}Z",
+            "weekday": weekday,
+            "unix_seconds": random.randrange(10**9, 2 * 10**9),
+        }
+        printed = json.dumps(fields, separators=(",", ":"))
+        return did(hands, asked, Call("current_time", {}), printed, f"It is {weekday}, {day}, {hour} UTC.")
+    call = hands.run("date '+%A, %F, %R UTC'", "import datetime; print(datetime.datetime.now())")
+    printed = f"{day} {hour}:{second}.{random.randrange(10**6):06}"
+    if call and call.tool == "bash":
+        printed = f"{weekday}, {day}, {hour} UTC"
+    return did(hands, asked, call, printed, f"It is {printed}.")
 
 
 def memory(random: Random, hands: Hands) -> list[Step]:
@@ -166,7 +160,7 @@ def memory(random: Random, hands: Hands) -> list[Step]:
             ]
         )
         call = Call("memory_get", {"key": key}) if hands.has("memory_get") else None
-        return did(hands, asked.format(k=key), call, text, f"My note about {key} says: {text}")
+        return did(hands, asked.format(k=key), call, text, f"It says:\n{text}")
     asked = random.choice(["Search your notes for {k}.", "Which notes have {k}?", "Find notes about {k}."])
     call = Call("memory_search", {"query": key}) if hands.has("memory_search") else None
     printed = "\n".join(
@@ -190,7 +184,7 @@ def web(random: Random, hands: Hands) -> list[Step]:
     asked = random.choice(["Fetch {}", "Read {}", "What does {} say?", "Open {}", "Get the page {}"])
     call = Call("web_fetch", {"url": url}) if hands.has("web_fetch") else None
     printed = strings.sentence(random)
-    return did(hands, asked.format(url), call, printed, f"{url} says:\n{printed}")
+    return did(hands, asked.format(url), call, printed, f"It says:\n{printed}")
 
 
 SKILLS = {use: 5, clock: 2, memory: 2, web: 1}
