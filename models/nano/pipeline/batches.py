@@ -29,7 +29,7 @@ class Stage:
 # conversations, and at last all of them.
 STAGES = (
     Stage(800, "copying", {64: (10, 1), 128: (6, 1)}),
-    Stage(4000, None, {128: (5, 1), 192: (4, 1), 256: (2, 1)}),
+    Stage(3200, None, {128: (5, 1), 192: (4, 1), 256: (2, 1)}),
     Stage(None, None, {128: (3, 1), 256: (4, 1), 384: (2, 1), 512: (1, 2)}),
 )
 # Conversations have as many turns as fit into a row, up to this: what stands before the first answer, such as the

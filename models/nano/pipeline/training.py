@@ -33,7 +33,7 @@ class Plan:
     """What a run is: another plan is another model."""
 
     seed: int = 1
-    updates: int = 16000
+    updates: int = 14000
     # From here on the rate falls, quickly at first; in a short run after a tenth of it.
     falling_from: int = 1500
     matrix_rate: float = 0.0075

@@ -17,8 +17,8 @@ _SIGNS = {
 }
 _ASKED = [
     "What is {}?", "what is {}", "{}?", "{}", "Compute {}.", "Calculate {}.", "calculate {}", "How much is {}?",
-    "{} =", "What's {}?", "Please compute {}.", "Work out {}.", "Tell me what {} is.", "Evaluate {}",
-    "I need the value of {}.", "What does {} make?", "whats {}", "Compute {}. (`mod` is the remainder of a division.)",
+    "{}=", "What's {}?", "Please compute {}.", "Work out {}.", "Evaluate {}", "I need the value of {}.", "whats {}",
+    "Compute {}. (`mod` is the remainder of a division.)",
 ]  # fmt: skip
 _MARKS = ["ANSWER", "ANSWER", "RESULT"]
 _FORMATS = [
@@ -96,7 +96,7 @@ def _asked(random: Random, hands: Hands, text: str, expression: str) -> list[Ste
         form = random.choice(_FORMATS).format(
             mark=mark, example=random.choice([-1234, 42, strings.number(random)])
         )
-        text, answer = f"{text}{random.choice([' ', chr(10), chr(10) * 2])}{form}", f"{mark}: {{}}"
+        text, answer = f"{text}{chr(10) * random.choice([1, 2])}{form}", f"{mark}: {{}}"
     call = hands.calculate(expression)
     try:
         printed = _shown(random, expression)

@@ -18,7 +18,7 @@ _FACTS = [
 ]  # fmt: skip
 _QUESTIONS = [
     "What is the {a} of {e}?", "Tell me the {a} of {e}.", "I need the {a} of {e}.", "{a} of {e}?",
-    "Do you know the {a} of {e}?", "Which {a} does {e} have?",
+    "Do you know the {a} of {e}?",
 ]  # fmt: skip
 _HEADS = [
     "Context:\n{c}\n\nQuestion: {q}", "{c}\n\n{q}", "<context>\n{c}\n</context>\n\n{q}", "{q}\n\n{c}",
@@ -49,7 +49,7 @@ def passages(random: Random, hands: Hands) -> list[Step]:
             before = f"{strings.sentence(random)} " if chance(random, 10) else ""
             shown.append(before + told)
         verb = "was set to" if "was set to" in fact else "is"
-        found[name, key] = f"The {key} of {name} {verb} {value} [{len(shown)}]."
+        found[name, key] = f"The {key} of {name} {verb} {value}. [{len(shown)}]"
     missing = pairs[most:] or [(names[-1], random.choice([it for it in _ATTRIBUTES if it not in keys]))]
     listed = random.choice(["\n", "\n", "\n\n"]).join(f"[{n}] {it}" for n, it in enumerate(shown, 1))
     steps: list[Step] = []

@@ -19,7 +19,7 @@ def repeat(random: Random, _: Hands) -> list[Step]:
 def twice(random: Random, _: Hands) -> list[Step]:
     """Says it more than once."""
     text = strings.value(random)
-    asked = random.choice(["Say {} twice.", "Repeat {} two times.", "Write {} twice on one line."])
+    asked = random.choice(['Say "{}" twice.', 'Repeat "{}" two times.', 'Write "{}" twice on one line.'])
     return [User(asked.format(text)), Answer(f"{text} {text}")]
 
 

@@ -41,7 +41,7 @@ def foreign(random: Random) -> Tool:
             (f"get_{thing}", (one,)),
             (f"search_{thing}", ("query", *(["limit?: integer"] if chance(random, 40) else []))),
             (f"send_{thing}", ("to", "text")),
-            (f"set_{thing}", (one, random.choice(["value", "level: integer"]))),
+            (f"set_{thing}", (one, "value")),
             (f"delete_{thing}", (one,)),
             (f"list_{thing}", ()),
         ]
@@ -52,7 +52,7 @@ def foreign(random: Random) -> Tool:
 def use(random: Random, hands: Hands) -> list[Step]:
     """Uses one of the foreign tools that are offered; or one is asked for that is not."""
     offered = [tool for tool in hands.tools if tool.thing]
-    if offered and not chance(random, 12):
+    if offered and not chance(random, 15):
         tool = random.choice(offered)
     else:
         tool = foreign(random)
@@ -77,20 +77,19 @@ def _asked(random: Random, tool: Tool) -> tuple[str, dict, str, str]:
             printed = random.choice([given, given, f"{thing}: {given}", json.dumps({thing: given})])
             arguments, answer = {names[0]: of}, f"The {thing} of {of} is {given}."
         case "search":
-            asked = ["Search the {t}s for {v}.", "Find {t}s with {v}.", "search {t} {v}", "Look for {v} in the {t}s."]
+            asked = ["Search the {t}s for {v}.", "Find {t}s with {v}.", "search {t} {v}"]
             printed = "\n".join(strings.phrase(random, 1, 4) for _ in range(random.randint(1, 3)))
             arguments, answer = {"query": of}, f"I found:\n{printed}"
         case "send":
             text = strings.phrase(random, 1, 5)
             of = strings.name(random)
-            asked = [f"Send {{v}} the {{t}} {text}", f'Send the {{t}} "{text}" to {{v}}.']
+            asked = [f"Send a {{t}} to {{v}}: {text}", f'Send the {{t}} "{text}" to {{v}}.']
             arguments, printed, answer = {"to": of, "text": text}, "ok", f"I have sent the {thing} to {of}."
         case "set":
-            whole = "level: integer" in tool.parameters
-            level: object = strings.number(random, 3) if whole else strings.value(random)
-            asked = [f"Set the {{t}} of {{v}} to {level}.", f"set {{t}} {{v}} to {level}"]
-            arguments, printed = {names[0]: of, names[1]: level}, "ok"
-            answer = f"The {thing} of {of} is now {level}."
+            of, value = strings.word(random), strings.value(random)
+            asked = [f"Set the {{t}} of {{v}} to {value}.", f"set {{t}} {{v}} to {value}"]
+            arguments, printed = {names[0]: of, names[1]: value}, "ok"
+            answer = f"The {thing} of {of} is now {value}."
         case "delete":
             asked = ["Delete the {t} {v}.", "Remove {t} {v}.", "delete {t} {v}"]
             printed = random.choice(["ok", "deleted", "done"])
@@ -135,7 +134,7 @@ def clock(random: Random, hands: Hands) -> list[Step]:
 def memory(random: Random, hands: Hands) -> list[Step]:
     """Keeps a note, reads one, finds some."""
     key, text = (
-        random.choice([strings.plain(random), noun(random), f"{noun(random)} of {strings.plain(random)}"]),
+        noun(random),
         strings.value(random),
     )
     kind = random.randrange(3)
@@ -174,17 +173,17 @@ def web(random: Random, hands: Hands) -> list[Step]:
     if chance(random, 50):
         query = strings.phrase(random, 1, 4)
         asked = random.choice(
-            ["Search the web for {}.", "Google {}", "Look up {} on the web.", "web search: {}"]
+            ["Search the web for {}.", "Google {}", "web search: {}"]
         )
         call = Call("web_search", {"query": query}) if hands.has("web_search") else None
         printed = "\n".join(f"{n}. {strings.phrase(random, 2, 5)}" for n in range(1, random.randint(2, 4)))
         return did(hands, asked.format(query), call, printed, f"I found:\n{printed}")
     url = f"https://{random.choice(['', 'www.'])}{strings.plain(random)}.{random.choice(['com', 'org', 'net', 'example', 'io'])}"
     url += random.choice(["", f"/{strings.plain(random)}", f"/{strings.file(random)}"])
-    asked = random.choice(["Fetch {}", "Read {}", "What does {} say?", "Open {}", "Get the page {}"])
+    asked = random.choice(["Fetch {}", "Open the page {}", "Get the page {}", "What does the page {} say?"])
     call = Call("web_fetch", {"url": url}) if hands.has("web_fetch") else None
     printed = strings.sentence(random)
     return did(hands, asked.format(url), call, printed, f"It says:\n{printed}")
 
 
-SKILLS = {use: 5, clock: 2, memory: 2, web: 1}
+SKILLS = {use: 5, clock: 2, memory: 2, web: 2}

@@ -1,4 +1,8 @@
-"""Names, numbers and texts, most of which never come twice: what a model has to copy, not to know."""
+"""Names, numbers and texts, most of which never come twice: what a model has to copy, not to know.
+
+Whoever asks for a copy of one that may have spaces in it puts a sign behind it, or nothing: a reader that copies token
+by token sees at a space only that it may go on.
+"""
 
 from random import Random
 
