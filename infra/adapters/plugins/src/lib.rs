@@ -85,15 +85,10 @@ impl Plugins {
         if let Some(known) = known {
             return known.plugin;
         }
-        let described = Plugin::describe(&path, self.patience).await;
-        let plugin = match described {
-            Ok(Ok(plugin)) => Some(Arc::new(plugin)),
-            Ok(Err(why)) => {
-                tracing::warn!(plugin = %path.display(), why, "a plugin is left out");
-                None
-            }
+        let plugin = match Plugin::describe(&path, self.patience).await {
+            Ok(described) => described.map(Arc::new).map_err(|why| left_out(&path, &why)).ok(),
             Err(error) => {
-                tracing::warn!(plugin = %path.display(), %error, "a plugin cannot be run, and is left out this time");
+                left_out(&path, &format!("this time, since it cannot be run: {error}"));
                 return None;
             }
         };
@@ -125,6 +120,10 @@ impl Toolbox for Plugins {
         }
         Ok(tools)
     }
+}
+
+fn left_out(program: &Path, why: &str) {
+    tracing::warn!(plugin = %program.display(), why, "a plugin is left out");
 }
 
 /// The programs in a directory, in the order of their file names.
