@@ -28,8 +28,8 @@ pub(crate) struct Ended {
 
 /// Runs a program with `stdin` to read, until it has ended or has printed more than `limit` bytes. When this
 /// returns, or is dropped, nothing is left of it, nor of what it started in its process group. Fails if it
-/// cannot be started, which may change without a change of its file: somebody is just writing it, what it is
-/// written for is not installed, the gateway has too many files open.
+/// cannot be started (or waited for), which may change without a change of its file: somebody is just writing
+/// it, what it is written for is not installed, the gateway has too many files open.
 pub(crate) async fn run(
     program: &Path,
     arguments: &[&str],

@@ -25,7 +25,7 @@ CODE = [it for it in GATEWAY if it.name in ("bash", "python")]
 
 
 def offered(random: Random) -> list[Tool]:
-    """Some tools: those that work without a sandbox's files more often than others, and all of them now and then."""
+    """Some tools: those that `dormouse ask` offers more often than others, and all of them now and then."""
     kind = random.randrange(10)
     if kind < 4:
         few = [it for it in GATEWAY if it.name in ("bash", "python", "calculator", "current_time")]
