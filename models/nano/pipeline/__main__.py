@@ -55,8 +55,9 @@ def _show(arguments: argparse.Namespace) -> None:
     from .chat import rendered
     from .data import mix
 
+    shares = {arguments.family: 1} if arguments.family else mix.SHARES
     for number in range(arguments.count):
-        print(rendered(mix.conversation(Random(f"show/{number}"), arguments.family).messages), end="\n\n")
+        print(rendered(mix.conversation(Random(f"show/{number}"), shares).messages), end="\n\n")
 
 
 def _train(arguments: argparse.Namespace) -> None:

@@ -16,21 +16,22 @@ from .vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the training: until which update, from conversations of which family (`None`: of all), and how
-    many of at most so many tokens, and every how many updates. Lengths are few, since each is compiled by
-    itself."""
+    """A part of the training: until which update, how much there is of each family, and how many conversations
+    of at most so many tokens, and every how many updates. Lengths are few, since each is compiled by itself."""
 
     until: int | None
-    family: str | None
+    shares: dict[str, int]
     rows: dict[int, tuple[int, int]]
 
 
 # At first there is nothing but copying: what all the rest is built on is then learnt in minutes. Then come short
-# conversations, and at last all of them.
+# conversations, then all of them, and at last more of what takes longest to learn.
+HARDEST = {"copying": 4, "arithmetic": 18, "files": 14, "services": 18, "context": 40, "talk": 6}
 STAGES = (
-    Stage(800, "copying", {64: (10, 1), 128: (6, 1)}),
-    Stage(3200, None, {128: (5, 1), 192: (4, 1), 256: (2, 1)}),
-    Stage(None, None, {128: (3, 1), 256: (4, 1), 384: (2, 1), 512: (1, 2)}),
+    Stage(800, {"copying": 1}, {64: (10, 1), 128: (6, 1)}),
+    Stage(3200, mix.SHARES, {128: (5, 1), 192: (4, 1), 256: (2, 1)}),
+    Stage(6000, mix.SHARES, {128: (3, 1), 256: (4, 1), 384: (2, 1), 512: (1, 2)}),
+    Stage(None, HARDEST, {128: (3, 1), 256: (4, 1), 384: (2, 1), 512: (1, 2)}),
 )
 # Conversations have as many turns as fit into a row, up to this: what stands before the first answer, such as the
 # tools, is most of a short one, and there is nothing to learn from it.
@@ -66,7 +67,7 @@ def batch(vocabulary: Vocabulary, seed: int, number: int, length: int) -> Batch:
     shorter = max((other for other in its.rows if other < length), default=0)
     rows: list[tuple[list[int], list[float]]] = []
     while len(rows) < count:
-        told = mix.conversation(random, its.family, random.randint(1, MOST_TURNS)).messages
+        told = mix.conversation(random, its.shares, random.randint(1, MOST_TURNS)).messages
         # A token has less than six bytes on average, and a byte makes at most one.
         if sum(len(message.text) for message in told) > shorter / 2:
             tokens, weights = encoded(vocabulary, told, length + 1)

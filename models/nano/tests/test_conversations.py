@@ -23,8 +23,8 @@ for number in range(1000):
 """
 
 
-def conversations(family=None):
-    return [mix.conversation(Random(f"test/{number}"), family) for number in range(COUNT)]
+def conversations():
+    return [mix.conversation(Random(f"test/{number}")) for number in range(COUNT)]
 
 
 class Conversations(unittest.TestCase):

@@ -22,6 +22,8 @@ FAMILIES = {
     "context": (context.SKILLS, 20, 25),
     "talk": (talk.SKILLS, 12, 60),
 }
+# How much of each family there is where nothing else is said.
+SHARES = {name: share for name, (_, share, _) in FAMILIES.items()}
 # What a message of the model is judged as: a call, an answer after one, an answer from a given text, saying that it
 # cannot, a copy, and what it says of itself.
 JUDGED = ("action", "final", "context", "refusal", "copying", "talk")
@@ -36,10 +38,9 @@ class Conversation:
     form: str
 
 
-def conversation(random: Random, only: str | None = None, turns: int | None = None) -> Conversation:
-    """One conversation; of the family `only`, where that is said, and of so many turns: mostly one, where that is
-    not said."""
-    first = only or _choice(random, {name: share for name, (_, share, _) in FAMILIES.items()})
+def conversation(random: Random, shares: dict[str, int] = SHARES, turns: int | None = None) -> Conversation:
+    """One conversation, of families in these shares, and of so many turns: mostly one, where that is not said."""
+    first = _choice(random, shares)
     form, hands = _setting(random, first)
     if turns is None:
         turns = random.choice([1, 1, 1, 1, 1, 1, 1, 2, 2, 3])
@@ -66,6 +67,8 @@ def _turn(random: Random, family: str, hands: Hands) -> list[Step]:
 
 
 def _choice(random: Random, shares: dict):
+    if len(shares) == 1:
+        return next(iter(shares))
     (chosen,) = random.choices(list(shares), list(shares.values()))
     return chosen
 
