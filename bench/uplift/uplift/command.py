@@ -109,7 +109,7 @@ def _prepare(options: argparse.Namespace):
         if getattr(options, name) < 1:
             raise _Usage(f"--{name} must be at least 1")
     runs_programs = "programs" in wanted or any(it.tools for it in compared)
-    how = programs.use(options.unconfined_programs) if runs_programs else "not at all"
+    how = programs.use(options.unconfined_programs) if runs_programs else None
     tasks = [families.make(family, at, options.seed) for at in range(options.n) for family in wanted]
     gateway = _endpoint(options, options.gateway_url or options.url, options.gateway_key or options.key,
                         options.gateway_model or options.model)  # fmt: skip

@@ -75,9 +75,10 @@ def _right(entries: Entries) -> dict[str, bool]:
 def markdown(result: dict[str, Any]) -> str:
     """The tables, and what must be known to read them."""
     run = result["run"]
+    programs = f"runs programs {run['programs']}" if run["programs"] else "itself runs no programs"
     about = (
         f"{run['tasks_a_family']} tasks a family, seed {run['seed']}; model `{run['model']}`."
-        f" Programs are run {run['programs']}. Intervals are of 95 %."
+        f" The harness {programs}. Intervals are of 95 %."
     )
     return "\n".join([about, "", *_accuracy(result["cells"]), "", *_differences(result["differences"])]) + "\n"
 
