@@ -25,13 +25,14 @@ class Stage:
 
 
 # At first there is nothing but copying: what all the rest is built on is then learnt in minutes. Then come short
-# conversations, then all of them, and at last more of what takes longest to learn.
+# conversations, then most of them, then more of what takes longest to learn, and at last the long ones.
 HARDEST = {"copying": 4, "arithmetic": 18, "files": 14, "services": 18, "context": 40, "talk": 6}
 STAGES = (
     Stage(800, {"copying": 1}, {64: (10, 1), 128: (6, 1)}),
     Stage(3200, mix.SHARES, {128: (5, 1), 192: (4, 1), 256: (2, 1)}),
     Stage(6000, mix.SHARES, {128: (3, 1), 256: (4, 1), 384: (2, 1), 512: (1, 2)}),
-    Stage(None, HARDEST, {128: (3, 1), 256: (4, 1), 384: (2, 1), 512: (1, 2)}),
+    Stage(14000, HARDEST, {128: (3, 1), 256: (4, 1), 384: (2, 1), 512: (1, 2)}),
+    Stage(None, HARDEST, {256: (2, 1), 512: (1, 1), 1024: (1, 1)}),
 )
 # Conversations have as many turns as fit into a row, up to this: what stands before the first answer, such as the
 # tools, is most of a short one, and there is nothing to learn from it.

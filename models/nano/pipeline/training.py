@@ -1,4 +1,5 @@
-"""Training: Muon for the matrices, AdamW for the rest, a rate that is constant at first and then falls.
+"""Training: Muon for the matrices, AdamW for the rest, a rate that is constant at first, then falls, and rises a
+little once more for what comes last.
 
 What is known so far (weights, the optimiser's state, the number of the update) is kept every few minutes in
 the folder of the run. The same command goes on from there, and gives the same model as without the break.
@@ -33,9 +34,10 @@ class Plan:
     """What a run is: another plan is another model."""
 
     seed: int = 1
-    updates: int = 14000
-    # From here on the rate falls, quickly at first; in a short run after a tenth of it.
-    falling_from: int = 1500
+    updates: int = 14700
+    # How many of these are the last ones, as one of so many, and what part of the rate they begin with.
+    last: int = 21
+    again: float = 0.1
     matrix_rate: float = 0.0075
     rate: float = 0.002
 
@@ -90,12 +92,15 @@ def _apply(optimiser: optax.GradientTransformation):
 
 
 def _optimiser(plan: Plan) -> optax.GradientTransformation:
-    first = min(plan.falling_from, plan.updates // 10)
+    fallen_at = plan.updates - plan.updates // plan.last
+    falls_from = fallen_at // 10
 
     def rate(highest: float) -> optax.Schedule:
         def at(number: jax.Array) -> jax.Array:
-            fallen = jnp.clip((number - first) / (plan.updates - first), 0.0, 1.0)
-            return highest * jnp.minimum(number / WARMING_UPDATES, 1.0) * (1.0 - jnp.sqrt(fallen))
+            fallen = jnp.clip((number - falls_from) / (fallen_at - falls_from), 0.0, 1.0)
+            falling = jnp.minimum(number / WARMING_UPDATES, 1.0) * (1.0 - jnp.sqrt(fallen))
+            left = (plan.updates - number) / (plan.updates - fallen_at)
+            return highest * jnp.where(number < fallen_at, falling, plan.again * left)
 
         return at
 
