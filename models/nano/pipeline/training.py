@@ -35,7 +35,8 @@ class Plan:
 
     seed: int = 1
     updates: int = 14700
-    # How many of these are the last ones, as one of so many, and what part of the rate they begin with.
+    # How many of these are the last ones (those of the last stage of `batches`), as one of so many, and what part
+    # of the rate they begin with.
     last: int = 21
     again: float = 0.1
     matrix_rate: float = 0.0075
