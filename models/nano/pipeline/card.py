@@ -28,7 +28,8 @@ def _table(figures: dict[str, dict], conversations: int) -> str:
     ways = [f"| {name} | {_shown(its)} |\n" for name, its in figures.items() if ": " in name]
     return (
         f"Of {conversations} conversations that were not in the training, right letter by letter, with the interval in"
-        " which the true part lies with a confidence of 95 % (Wilson) and the number of cases:\n\n"
+        " which the true part lies with a confidence of 95 % (Wilson) and the number of cases. llama.cpp is asked two at"
+        " a time and rounds as they come, so a case or two differ from run to run:\n\n"
         f"| message of the model | right |\n|---|---|\n{''.join(rows)}\n"
         f"The same, by what the conversation is about and by the form in which tools are told:\n\n"
         f"| | right |\n|---|---|\n{''.join(ways)}"
